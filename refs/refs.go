@@ -1,0 +1,70 @@
+// Package refs says which names mean which commits, and proves who said so. It keeps, for every clone and store, one
+// append-only log of signed records chained by hash, and folds all logs of a store into one View.
+//
+// A store (the local one, or a remote) holds one log per clone that writes to it:
+//
+//	logs/<tag>/<sequence>     one file per record: header || body
+//
+// The header is what a host may see and check without any key: place in the log, hash of the header before, packs added,
+// hash of the body, signature. The body is sealed: what was done, by whom, which refs moved from where to where, and
+// `seen`, the heads of the other logs that its writer knew. Record B supersedes record A for a ref only if B changes that
+// ref and A is in B's past. What is not superseded and is not resolved by descent is shown as diverged.
+//
+// Calling sequence:
+//
+//	r, err := refs.Open(refs.Options{...})    finishes what a crash interrupted, checks signatures, chains and pins
+//	v := r.View()                             the refs and HEAD
+//	rec, err := r.Append(ctx, operation)      the commit point of every verb that moves a ref or HEAD
+//	r.Records(ctx, fn)                        the reflog
+//	refs.Inverse(rec, r.View())               the operation that takes rec back
+//	r.Verify(ctx, has, problem)               every record of every log, without any cache
+//
+// Whoever opens a store for writing holds the working copy's lock; readers set ReadOnly and need none.
+//
+// A log is trusted no further than it was seen before: the newest position of each is pinned in the user's state folder,
+// outside the vault, so that an older copy put in its place is noticed (RollbackError), as are two different records for
+// one place (ForkError) and a record that others have seen and that is not there (HiddenError).
+package refs
+
+import (
+	"evault/internal/vfs"
+	"evault/keys"
+	"evault/objects"
+)
+
+// Options says which store's logs to open, and as whom.
+type Options struct {
+	// Store is rooted at the store: logs/ is in it.
+	Store vfs.FS
+	// Local is rooted at the folder that is never replicated: outbox/, fold and evidence/ are in it. It is on the
+	// same filesystem as Store where possible, so that a record is published by renaming it.
+	Local vfs.FS
+	// State is rooted at the user's state folder, outside the vault; pins/ is in it. nil means that nothing is pinned
+	// and so no rollback is noticed: for tests.
+	State vfs.FS
+	// Vault seals, opens and signs.
+	Vault *keys.Vault
+	// StoreID names the store: see ReadStoreID.
+	StoreID StoreID
+	// CloneID names the working copy: see EnsureClone.
+	CloneID CloneID
+
+	// Descends says whether commit newer has commit older among its ancestors, or is it. It is asked only when logs
+	// disagree about a ref. nil means that no commit descends from another.
+	Descends func(newer, older objects.ID) (bool, error)
+	// ReadOnly opens without writing anything, and so without the lock: an interrupted record is left for the next
+	// writer, nothing is pinned or cached, Append fails.
+	ReadOnly bool
+	// Shared says that other working copies write to this store (it is a remote). Then the pins of all logs count. In
+	// a local store the logs of earlier clones are history, and their pins count until this clone has its own log: so
+	// a copied working copy that goes on by itself is not mistaken for a rollback for ever.
+	Shared bool
+	// AcceptOlder opens although the store is behind the pins, and lets the next Append pin what is there: what a user
+	// says who has put back an old copy on purpose. It accepts no fork and no bad record.
+	AcceptOlder bool
+	// Salvage opens what still verifies although there are problems, for reading: it implies ReadOnly. Problems are
+	// in Refs.Problems.
+	Salvage bool
+	// Warn, if not nil, is told what went wrong with the fold cache, which costs time and nothing else.
+	Warn func(error)
+}
