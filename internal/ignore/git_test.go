@@ -105,8 +105,8 @@ func requireGit(t *testing.T) {
 func generate(r *rand.Rand, root string, number, folders int) *gitRepo {
 	g := &gitRepo{root: root, files: map[string]string{}}
 	if number%3 == 1 { // else only the folders' own files count
-		g.files[""] = randomFile(r, 3)
-		g.files[userFile] = randomFile(r, 3)
+		g.files[""] = randomFile(r, 3, nil)
+		g.files[userFile] = randomFile(r, 3, nil)
 	}
 	for i := range folders {
 		g.addFolder(r, "K"+strconv.Itoa(i))
@@ -114,13 +114,13 @@ func generate(r *rand.Rand, root string, number, folders int) *gitRepo {
 	return g
 }
 
-// addFolder makes up a folder with pattern files and paths. Paths are made
+// addFolder makes up a folder with paths and pattern files. Paths are made
 // from a common stock of directories, so that nested files apply to several.
 func (g *gitRepo) addFolder(r *rand.Rand, folder string) {
-	g.files[folder] = randomFile(r, 8)
 	dirs := []string{folder}
 	known := map[string]bool{folder: true}
-	for range 14 {
+	var paths []string
+	for range 20 {
 		path := dirs[r.IntN(len(dirs))] + "/" + randomName(r)
 		if known[path] {
 			continue
@@ -129,12 +129,48 @@ func (g *gitRepo) addFolder(r *rand.Rand, folder string) {
 		isDir := r.IntN(5) < 2 && strings.Count(path, "/") < 5
 		if isDir {
 			dirs = append(dirs, path)
-			if r.IntN(4) == 0 {
-				g.files[path] = randomFile(r, 4)
-			}
 		}
 		g.cases = append(g.cases, gitCase{path, isDir})
+		paths = append(paths, path)
 	}
+	for i, dir := range dirs {
+		if i == 0 || r.IntN(4) == 0 {
+			g.files[dir] = randomFile(r, 6, inside(dir, paths))
+		}
+	}
+}
+
+// inside returns those of the paths that lie below dir, relative to it.
+func inside(dir string, paths []string) (rel []string) {
+	for _, path := range paths {
+		if p, ok := strings.CutPrefix(path, dir+"/"); ok {
+			rel = append(rel, p)
+		}
+	}
+	return rel
+}
+
+// patternFor makes a pattern that may well fit path: some of its bytes and
+// elements replaced by wildcards.
+func patternFor(r *rand.Rand, path string) string {
+	elements := strings.Split(path, "/")
+	if r.IntN(3) == 0 {
+		elements = elements[r.IntN(len(elements)):]
+	}
+	for i, name := range elements {
+		switch r.IntN(8) {
+		case 0:
+			elements[i] = pick(r, "*", "**", "***", "?*")
+		case 1, 2, 3:
+			at := r.IntN(len(name))
+			with := pick(r, "*", "?", "**", `\`+name[at:at+1], randomSet(r), "["+name[at:at+1]+"]", "[!a]", "[a-c.]")
+			elements[i] = name[:at] + with + name[min(len(name), at+1+r.IntN(2)):]
+		}
+	}
+	if len(elements) > 1 && r.IntN(6) == 0 {
+		elements[r.IntN(len(elements)-1)] = "**"
+	}
+	return pick(r, "", "", "", "/", "!", "!", "!/", "**/") + strings.Join(elements, "/") + pick(r, "", "", "", "", "/", "/**", "*")
 }
 
 func pick(r *rand.Rand, from ...string) string { return from[r.IntN(len(from))] }
@@ -154,14 +190,19 @@ func randomName(r *rand.Rand) string {
 	return "..."
 }
 
-// randomFile makes up a file of about up to n patterns.
-func randomFile(r *rand.Rand, n int) string {
+// randomFile makes up a file of up to n patterns, half of them made for one of
+// the paths, if there are any.
+func randomFile(r *rand.Rand, n int, paths []string) string {
 	var b strings.Builder
 	if r.IntN(15) == 0 {
 		b.WriteString(utf8BOM)
 	}
 	for range r.IntN(n + 1) {
-		b.WriteString(randomLine(r))
+		if len(paths) > 0 && r.IntN(2) == 0 {
+			b.WriteString(patternFor(r, paths[r.IntN(len(paths))]))
+		} else {
+			b.WriteString(randomLine(r))
+		}
 		b.WriteString(pick(r, "\n", "\n", "\n", "\n", "\r\n", " \n", " \r\n", "\n\n", "\n# c\n"))
 	}
 	return strings.TrimSuffix(b.String(), pick(r, "", "\n"))
