@@ -81,7 +81,7 @@ func (d *decoder) uvarint(limit uint64, what string) uint64 {
 		v := uint64(d.data[0])
 		d.data = d.data[1:]
 		if v > limit {
-			d.fail(malformed("%s: %v", what, tooLarge("value", v, limit)))
+			d.fail(fmt.Errorf("%w: %w", ErrMalformed, tooLarge(what, v, limit)))
 			return 0
 		}
 		return v
@@ -95,7 +95,7 @@ func (d *decoder) uvarint(limit uint64, what string) uint64 {
 		d.fail(malformed("%s is not in its shortest form", what))
 		return 0
 	case v > limit:
-		d.fail(malformed("%s: %v", what, tooLarge("value", v, limit)))
+		d.fail(fmt.Errorf("%w: %w", ErrMalformed, tooLarge(what, v, limit)))
 		return 0
 	}
 	d.data = d.data[n:]

@@ -56,6 +56,8 @@ func (t EntryType) String() string {
 	return fmt.Sprintf("entry type %d", uint8(t))
 }
 
+func (t EntryType) valid() bool { return t >= TypeFile && t <= TypeBlockDevice }
+
 // ContentKind says where the bytes of a file are.
 type ContentKind uint8
 

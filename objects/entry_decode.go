@@ -13,7 +13,7 @@ func DecodeEntry(data []byte, e *Entry) (rest []byte, err error) {
 	flags := d.u8("entry")
 	// What follows an unknown type or flag cannot be understood: say so before
 	// anything is called malformed.
-	if d.err == nil && (e.Type > TypeBlockDevice || flags&^flagsKnown != 0) {
+	if d.err == nil && (!e.Type.valid() || flags&^flagsKnown != 0) {
 		return nil, newer("entry of type %d with flags %#x", e.Type, flags)
 	}
 	d.entryHead(e)

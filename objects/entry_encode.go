@@ -109,7 +109,7 @@ func (e *Entry) check() error {
 		return err
 	}
 	switch {
-	case e.Type < TypeFile || e.Type > TypeBlockDevice:
+	case !e.Type.valid():
 		return newer("%v", e.Type)
 	case e.Mode > 0o7777:
 		return malformed("mode %o", e.Mode)

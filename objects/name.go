@@ -80,11 +80,12 @@ func isVaultSpelling(name string) bool {
 }
 
 // isShortVaultName reports whether s, in lower case, is a short (8.3) name that
-// FAT or NTFS may give to ".evault": a beginning of "evault", or "ev" and up to
-// four digits of a hash, then a tilde and a number, eight bytes in all.
+// FAT or NTFS may give to ".evault": a beginning of "evault", or "ev" and digits of
+// a hash, then a tilde and a number, eight bytes in all ("evault~1", "evaul~10",
+// "ev1b2c~1"). Which hash depends on the system, so all of them are meant.
 func isShortVaultName(s string) bool {
 	stem, number, ok := strings.Cut(s, "~")
-	if !ok || len(s) > 8 || len(stem) < 1 || number == "" {
+	if !ok || len(s) != 8 || number == "" {
 		return false
 	}
 	for _, c := range []byte(number) {
@@ -95,7 +96,7 @@ func isShortVaultName(s string) bool {
 	if strings.HasPrefix("evault", stem) {
 		return true
 	}
-	if !strings.HasPrefix(stem, "ev") || len(stem) > 6 {
+	if !strings.HasPrefix(stem, "ev") {
 		return false
 	}
 	for _, c := range []byte(stem[2:]) {
