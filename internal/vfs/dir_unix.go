@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"slices"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -107,11 +108,7 @@ func (b *dirBuffer) add(name []byte, t Type) {
 
 func (b *dirBuffer) appendTo(buf []DirName) []DirName {
 	all, start := string(b.names), 0
-	if need := len(buf) + len(b.ends); cap(buf) < need {
-		grown := make([]DirName, len(buf), need)
-		copy(grown, buf)
-		buf = grown
-	}
+	buf = slices.Grow(buf, len(b.ends))
 	for _, e := range b.ends {
 		buf = append(buf, DirName{all[start:e.end], e.typ})
 		start = e.end
