@@ -1,0 +1,4 @@
+package worktree
+
+type merge struct{}
+type entrySlab struct{}
