@@ -4,16 +4,17 @@ import "strings"
 
 // compiler turns the text of a pattern into a pathGlob.
 type compiler struct {
-	text     string
-	anchored bool        // ** and / have a meaning
-	groups   [][]segment // the last one is being filled
-	runs     [][]unit    // of the current segment; the last one is being filled
+	text   string
+	groups [][]segment // the last one is being filled
+	runs   [][]unit    // of the current segment; the last one is being filled
 }
 
-// compile translates a pattern that has no literal beginning. Unless anchored
-// it has no slash outside a set. The fault says why it can fit nothing.
-func compile(text string, anchored bool) (g pathGlob, fault string) {
-	c := compiler{text: text, anchored: anchored, groups: make([][]segment, 1), runs: make([][]unit, 1)}
+// compile translates a pattern whose literal beginning has been taken away. The
+// fault says why it can fit nothing. A pattern without a slash, which is
+// compared with single names, needs no other treatment: in one element ** and *
+// fit the same.
+func compile(text string) (g pathGlob, fault string) {
+	c := compiler{text: text, groups: make([][]segment, 1), runs: make([][]unit, 1)}
 	for c.text != "" {
 		if fault := c.next(); fault != "" {
 			return pathGlob{}, fault
@@ -67,7 +68,7 @@ func (c *compiler) stars() {
 	rest := strings.TrimLeft(c.text, "*")
 	run := len(c.text) - len(rest)
 	c.text = rest
-	if c.anchored && run > 1 && c.atStart() && c.deep() {
+	if run > 1 && c.atStart() && c.deep() {
 		return
 	}
 	c.runs = append(c.runs, nil)

@@ -66,6 +66,9 @@ func (g *pathGlob) literal() (string, bool) {
 
 // match reports whether g fits the whole path t.
 func (g *pathGlob) match(t string) bool {
+	if !g.deep && len(g.head) == 1 { // most are; seldom does it come to looking for a slash
+		return g.head[0].match(t) && strings.IndexByte(t, '/') < 0
+	}
 	e := elements{text: t, end: len(t)}
 	if !e.cutFront(g.head) {
 		return false

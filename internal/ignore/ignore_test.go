@@ -184,11 +184,28 @@ func TestTooManyPatterns(t *testing.T) {
 }
 
 func TestTooLargeFile(t *testing.T) {
-	p := Parse([]byte("first\n" + strings.Repeat("#\n", MaxSize/2) + "second\n"))
-	checkProblems(t, p, nil) // the cut fell between two lines
-	s := new(Stack).Push("", p)
-	if s.Match("first", false) != Ignored || s.Match("second", false) != Undecided {
-		t.Error("not cut at the limit")
+	comments := strings.Repeat("#\n", MaxSize/2-4)
+	cases := []struct {
+		file, problem string
+		why           string
+		third         Decision
+	}{
+		{"first\n" + comments + "3\n", "", "exactly the limit", Ignored},
+		{"first\n" + comments + "3\n4", "line 4194303: beyond the size limit of a pattern file", "the limit falls between two lines", Ignored},
+		{"first\n" + comments + "3a\n", "line 4194302: beyond the size limit of a pattern file", "the limit falls into a line, which does not count", Undecided},
+		{strings.Repeat("3", MaxSize+1), "line 1: beyond the size limit of a pattern file", "one endless line", Undecided},
+	}
+	for _, c := range cases {
+		p := Parse([]byte(c.file))
+		s := new(Stack).Push("", p)
+		if got := s.Match("3", false); got != c.third {
+			t.Errorf("%s: %v, want %v", c.why, got, c.third)
+		}
+		var want []string
+		if c.problem != "" {
+			want = []string{c.problem}
+		}
+		checkProblems(t, p, want)
 	}
 }
 

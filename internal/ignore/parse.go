@@ -1,6 +1,7 @@
 package ignore
 
 import (
+	"bytes"
 	"strconv"
 	"strings"
 )
@@ -43,23 +44,20 @@ func Parse(data []byte) *Patterns {
 	p := &Patterns{}
 	cut := len(data) > MaxSize
 	if cut {
-		data = data[:MaxSize]
+		data = data[:bytes.LastIndexByte(data[:MaxSize], '\n')+1]
 	}
 	text := strings.TrimPrefix(string(data), utf8BOM)
-	line := 0
-	for text != "" {
-		entry, rest, ended := strings.Cut(text, "\n")
-		line++
-		if cut && !ended {
-			p.problem(line, "beyond the size limit of a pattern file")
-			break
-		}
-		if len(p.rules) == MaxRules {
-			p.problem(line, "too many patterns in one file")
-			break
-		}
+	line := 1
+	for ; text != "" && len(p.rules) < MaxRules; line++ {
+		var entry string
+		entry, text, _ = strings.Cut(text, "\n")
 		p.addLine(entry, line)
-		text = rest
+	}
+	switch {
+	case text != "":
+		p.problem(line, "too many patterns in one file")
+	case cut:
+		p.problem(line, "beyond the size limit of a pattern file")
 	}
 	p.seal()
 	return p

@@ -73,7 +73,7 @@ func (p *Patterns) addPattern(pattern string, dirOnly bool) (fault string) {
 	n := literalLen(pattern)
 	g.prefix = pattern[:n]
 	if n < len(pattern) {
-		if g.path, fault = compile(pattern[n:], anchored); fault != "" {
+		if g.path, fault = compile(pattern[n:]); fault != "" {
 			return fault
 		}
 		rest, ok := g.path.literal()
