@@ -33,9 +33,9 @@ const (
 // too; and a limit takes the place of a mask of high bits, which is the same and a
 // comparison cheaper.
 //
-// The table comes from a key, but keyed gear is no security boundary: from chunk
-// lengths the table can be recovered (K. T. Truong et al., "Breaking and Fixing
-// Content-Defined Chunking", and B. Alexeev et al., "Chunking Attacks on File Backup
+// The table comes from a key, but keyed gear is no security boundary: chunk lengths
+// give the table away (K. T. Truong et al., "Breaking and Fixing Content-Defined
+// Chunking", and B. Alexeev, C. Percival, Y. X. Zhang, "Chunking Attacks on File Backup
 // Services using Content-Defined Chunking", both 2025). What keeps it safe is that no
 // boundary is ever shown: chunks leave the machine in sealed frames of masked length.
 type Chunker struct {

@@ -44,7 +44,7 @@ func Lookup(ctx context.Context, src Source, root ID, path string) (Entry, error
 // lookupName descends to the leaf that would hold the name.
 func lookupName(ctx context.Context, src Source, id ID, name string) (e Entry, found bool, err error) {
 	level := -1
-	var want *ChildRef
+	var want *claim
 	for {
 		var r nodeReader
 		if err := openNode(ctx, src, &r, id, level); err != nil {
@@ -61,15 +61,15 @@ func lookupName(ctx context.Context, src Source, id ID, name string) (e Entry, f
 		if err != nil {
 			return e, false, treeError(id, err)
 		}
-		if child.ID.IsZero() {
+		if child == nil {
 			return e, false, nil
 		}
-		want, id, level = &child, child.ID, int(r.level)-1
+		want, id, level = child, child.ID, int(r.level)-1
 	}
 }
 
 // find looks for the name in a leaf, into e.
-func (r *nodeReader) find(name string, want *ChildRef, e *Entry) (bool, error) {
+func (r *nodeReader) find(name string, want *claim, e *Entry) (bool, error) {
 	for first := true; r.left > 0; first = false {
 		if _, err := r.nextEntry(e); err != nil {
 			return false, err
@@ -84,20 +84,20 @@ func (r *nodeReader) find(name string, want *ChildRef, e *Entry) (bool, error) {
 	return false, r.finish(want)
 }
 
-// childFor returns the last child that begins at or before the name; the zero
-// child if there is none.
-func (r *nodeReader) childFor(name string, want *ChildRef) (ChildRef, error) {
-	var best ChildRef
+// childFor returns what is claimed of the last child that begins at or before the
+// name, nil if there is none.
+func (r *nodeReader) childFor(name string, want *claim) (*claim, error) {
+	var best *claim
 	for first := true; r.left > 0; first = false {
 		c, err := r.nextChild()
 		if err == nil {
 			err = r.within(want, first)
 		}
 		if err != nil {
-			return best, err
+			return nil, err
 		}
 		if c.First <= name {
-			best = c
+			best = r.claim(c, want)
 		}
 	}
 	return best, r.finish(want)

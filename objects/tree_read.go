@@ -38,8 +38,6 @@ type dirReader struct {
 	each  func(e *Entry, raw []byte) error
 	want  *TreeRef // what the whole directory may add up to, nil if it is not known
 	entry Entry    // the one that each sees
-	last  string   // name of the last entry of the leaf before
-	begun bool     // some leaf was read
 
 	entries, bytes uint64 // totals given to each so far
 }
@@ -67,7 +65,7 @@ func openNode(ctx context.Context, src Source, r *nodeReader, id ID, level int) 
 
 // node reads the node id and all below it. want is what its parent claims of it,
 // nil for the root.
-func (d *dirReader) node(id ID, want *ChildRef, level int) (sum ChildRef, err error) {
+func (d *dirReader) node(id ID, want *claim, level int) (sum ChildRef, err error) {
 	var r nodeReader
 	if err := openNode(d.ctx, d.src, &r, id, level); err != nil {
 		return sum, err
@@ -87,19 +85,13 @@ func (d *dirReader) node(id ID, want *ChildRef, level int) (sum ChildRef, err er
 	if err := r.finish(want); err != nil {
 		return sum, treeError(id, err)
 	}
-	if r.level == 0 {
-		d.last, d.begun = r.last, true
-	}
 	return ChildRef{Count: r.count, Entries: r.entries, Bytes: r.bytes}, nil
 }
 
-func (d *dirReader) leafEntry(r *nodeReader, id ID, want *ChildRef, first bool) error {
+func (d *dirReader) leafEntry(r *nodeReader, id ID, want *claim, first bool) error {
 	raw, err := r.nextEntry(&d.entry)
 	if err == nil {
 		err = r.within(want, first)
-	}
-	if err == nil && first && d.begun && d.entry.Name <= d.last {
-		err = malformed("name %q is out of order", d.entry.Name)
 	}
 	if err == nil {
 		err = d.account()
@@ -122,7 +114,7 @@ func (d *dirReader) account() error {
 	return nil
 }
 
-func (d *dirReader) child(r *nodeReader, id ID, want *ChildRef, first bool) error {
+func (d *dirReader) child(r *nodeReader, id ID, want *claim, first bool) error {
 	c, err := r.nextChild()
 	if err == nil {
 		err = r.within(want, first)
@@ -130,18 +122,40 @@ func (d *dirReader) child(r *nodeReader, id ID, want *ChildRef, first bool) erro
 	if err != nil {
 		return treeError(id, err)
 	}
-	_, err = d.node(c.ID, &c, int(r.level)-1)
+	_, err = d.node(c.ID, r.claim(c, want), int(r.level)-1)
 	return err
+}
+
+// claim is what the node above says of a node.
+type claim struct {
+	ChildRef
+	before string // all names are less than this, if it is not empty
+}
+
+// claim returns what this node, of which want is claimed, says of the child taken
+// last.
+func (r *nodeReader) claim(c ChildRef, want *claim) *claim {
+	below := &claim{ChildRef: c}
+	if want != nil {
+		below.before = want.before
+	}
+	if r.left > 0 { // look ahead at the next child's first name
+		next := r.d
+		below.before = next.text("", MaxName, "first name")
+	}
+	return below
 }
 
 // within checks, after each item, that the node is not more than its parent
 // claims, and begins with the name that its parent says.
-func (r *nodeReader) within(want *ChildRef, first bool) error {
+func (r *nodeReader) within(want *claim, first bool) error {
 	switch {
 	case want == nil:
 		return nil
 	case first && r.last != want.First:
 		return malformed("begins with %q where %q was claimed", r.last, want.First)
+	case want.before != "" && r.last >= want.before:
+		return malformed("name %q is out of order", r.last)
 	case r.count > want.Count || r.entries > want.Entries || r.bytes > want.Bytes:
 		return malformed("more than the %d entries and %d bytes claimed", want.Entries, want.Bytes)
 	}
@@ -149,7 +163,7 @@ func (r *nodeReader) within(want *ChildRef, first bool) error {
 }
 
 // finish checks the end of a node, and that it is no less than its parent claims.
-func (r *nodeReader) finish(want *ChildRef) error {
+func (r *nodeReader) finish(want *claim) error {
 	if err := r.d.end("tree"); err != nil {
 		return err
 	}
