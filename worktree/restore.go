@@ -46,6 +46,9 @@ type RestoreOptions struct {
 	// SkipSame does not rewrite a file that has the recorded size, modification time and content: its bytes are
 	// read and their IDs compared. It needs NewHasher.
 	SkipSame bool
+	// FoldNames refuses trees that hold names which differ only in case or Unicode form, because the filesystem takes
+	// them for the same. It is always on on Windows and macOS.
+	FoldNames bool
 	// NewHasher makes a hasher for one goroutine, as keys.Vault.NewHasher does.
 	NewHasher func() *keys.Hasher
 	// Budget bounds what is written.
@@ -96,14 +99,10 @@ var (
 	ErrIncomplete = errors.New("not everything was restored")
 	// ErrBudget says that a tree is larger than the restore may write.
 	ErrBudget = errors.New("larger than allowed")
-	// ErrTotals says that a directory holds more, or less, than the tree above it says: whoever made it lied.
-	ErrTotals = errors.New("directory does not hold what its totals say")
 	// ErrInTheWay says that a directory stands where something else must be written and cannot be removed.
 	ErrInTheWay = errors.New("a directory is in the way")
 	// ErrReservedName says that a name is kept for the temporary files of a restore.
 	ErrReservedName = errors.New("name is reserved for temporary files")
-	// ErrNoPath says that a selected path is not in the tree.
-	ErrNoPath = errors.New("no such path in the tree")
 	// ErrChangedSince says that a file changed between the plan of a checkout and its application.
 	ErrChangedSince = errors.New("changed while the checkout was under way")
 	// ErrLeftOut says that something is not restored because the options do not ask for it.
