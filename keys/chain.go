@@ -55,6 +55,9 @@ func openRoster(data []byte, number uint32, vault VaultID, secrets func(uint32) 
 		return nil, err
 	}
 	r, err := DecodeRoster(body)
+	if errors.Is(err, ErrNewer) {
+		return nil, fmt.Errorf("%w: %w", errSealedNewer, err)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -121,25 +124,20 @@ func (c *rosterChain) accept(r *Roster) error {
 	if r.Number != highest+1 {
 		return fmt.Errorf("roster %d follows roster %d: %w", r.Number, highest, ErrTampered)
 	}
-	if len(r.Predecessors) > 1 {
-		for _, h := range r.Predecessors {
-			if c.followed[h] && !c.followedOnlyBySiblings(h, r) {
+	for _, h := range r.Predecessors {
+		for _, other := range r.Predecessors {
+			if other != h && c.descends(other, h) {
 				return fmt.Errorf("roster %d reconciles a roster with its own successor: %w", r.Number, ErrTampered)
 			}
 		}
 	}
-	c.record(r)
-	return nil
-}
-
-// followedOnlyBySiblings says whether none of r's predecessors descends from the predecessor h.
-func (c *rosterChain) followedOnlyBySiblings(h [32]byte, r *Roster) bool {
-	for _, other := range r.Predecessors {
-		if other != h && c.descends(other, h) {
-			return false
+	for _, k := range r.Commitments {
+		if k.Kind == CommitObjectIDKey || k.Kind == CommitChunkerKey {
+			return fmt.Errorf("roster %d: commits to another %s: %w", r.Number, k.Kind, ErrTampered)
 		}
 	}
-	return true
+	c.record(r)
+	return nil
 }
 
 // descends says whether roster a comes after roster b.

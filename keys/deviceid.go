@@ -12,9 +12,9 @@ import (
 type DeviceID [32]byte
 
 const (
-	idChars    = 52 // 256 bits in base32, the last 4 bits of the last character zero
-	checkChars = 4  // 20 bits
-	groupChars = 7
+	idChars       = 52 // 256 bits in base32, the last 4 bits of the last character zero
+	checkChars    = 4  // 20 bits
+	groupChars    = 7
 	idCheckDomain = "evault device id check\x00"
 )
 
