@@ -58,6 +58,7 @@ type IndexDir struct {
 	// same no other name can be there, and a scan need not list it.
 	Complete bool
 	Added    bool // tracked by add and never committed
+	Removed  bool // no longer tracked, though HEAD's tree still holds it; all that is in it is Removed, too
 	// Raw is the entry that the parent's tree in HEAD holds for this directory; nil when Added, and for the root.
 	Raw []byte
 	// Tree is what HEAD's tree holds for this directory; zero where that is not known or no longer so, because a
@@ -83,7 +84,7 @@ func (ix *Index) Dir(path string) (*IndexDir, bool) {
 
 // Tracked reports whether path is a tracked file or directory.
 func (ix *Index) Tracked(path string) bool {
-	if _, ok := ix.idx.find(path); ok {
+	if d, ok := ix.Dir(path); ok && !d.Removed {
 		return true
 	}
 	e, ok := ix.Entry(path)
@@ -100,10 +101,10 @@ func (ix *Index) Entry(path string) (IndexEntry, bool) {
 	return d.Find(name)
 }
 
-// HasUnder reports whether dir is a tracked directory, or a directory above one.
+// HasUnder reports whether dir is a tracked directory. Every directory above a tracked name is one.
 func (ix *Index) HasUnder(dir string) bool {
-	i, ok := ix.idx.find(dir)
-	return ok || i < ix.idx.len() && isBelow(ix.idx.path(i), dir)
+	d, ok := ix.Dir(dir)
+	return ok && !d.Removed
 }
 
 // Len gives the number of directories in the index.

@@ -32,6 +32,7 @@ const (
 	flagKey      = 1 << 4 // entries: a key follows; directories: always set
 	flagPlace    = 1 << 5 // device, owner and group are in the key
 	flagTree     = 1 << 6 // directories
+	flagGone     = 1 << 7 // directories: removed
 )
 
 // maxRaw bounds one recorded tree entry: a name, attributes of 256 KiB and a link target.
@@ -208,6 +209,7 @@ func (d *decoder) entry(e *IndexEntry, base *StatKey, text string) {
 func (d *decoder) head(b *IndexDir) {
 	flags := d.byte()
 	b.Racy, b.Complete, b.Added = flags&flagRacy != 0, flags&flagComplete != 0, flags&flagAdded != 0
+	b.Removed = flags&flagGone != 0
 	b.Key, b.Raw, b.Tree = StatKey{}, nil, objects.TreeRef{}
 	if flags&flagKey != 0 {
 		d.key(&b.Key, nil, flags|flagPlace)
@@ -219,7 +221,7 @@ func (d *decoder) head(b *IndexDir) {
 	if flags&flagTree != 0 {
 		d.tree(&b.Tree)
 	}
-	if flags&^(flagRacy|flagComplete|flagAdded|flagKey|flagRaw|flagTree) != 0 {
+	if flags&^(flagRacy|flagComplete|flagAdded|flagKey|flagRaw|flagTree|flagGone) != 0 {
 		d.fail()
 	}
 }
@@ -238,7 +240,7 @@ func (d *decoder) tree(t *objects.TreeRef) {
 
 func appendHead(dst []byte, b *IndexDir) []byte {
 	flags := bit(b.Racy, flagRacy) | bit(b.Complete, flagComplete) | bit(b.Added, flagAdded) |
-		bit(!b.Key.IsZero(), flagKey) | bit(b.Raw != nil, flagRaw) | bit(b.Tree != objects.TreeRef{}, flagTree)
+		bit(!b.Key.IsZero(), flagKey) | bit(b.Raw != nil, flagRaw) | bit(b.Tree != objects.TreeRef{}, flagTree) | bit(b.Removed, flagGone)
 	dst = append(dst, flags)
 	if flags&flagKey != 0 {
 		dst = appendKey(dst, &b.Key, flagPlace)

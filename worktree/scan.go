@@ -122,14 +122,13 @@ type DirScan struct {
 	// Err says why the directory could not be read. There are no Items then.
 	Err error
 
-	scanner *Scanner
-	merge   merge
-	slab    entrySlab
+	merge merge
+	slab  entrySlab
 }
 
 // Open opens the directory to read its files. It fails with [ErrChanged] if another directory has taken its place.
 func (d *DirScan) Open() (vfs.Dir, error) {
-	dir, err := d.scanner.o.Root.OpenDir(d.Path)
+	dir, err := d.merge.s.o.Root.OpenDir(d.Path)
 	if err != nil {
 		return nil, err
 	}
@@ -145,7 +144,7 @@ func (d *DirScan) Open() (vfs.Dir, error) {
 
 // Release gives the memory of d back to the scanner. Nothing of it may be used afterwards, except names and the bytes
 // of index entries. It need not be called.
-func (d *DirScan) Release() { d.scanner.recycle(d) }
+func (d *DirScan) Release() { d.merge.s.recycle(d) }
 
 // NewScanner begins a scan. Workers read ahead, in the order in which [Scanner.Dir] is to be called, no further than a
 // bounded number of names.
@@ -180,6 +179,3 @@ func (s *Scanner) Dir(path string) (*DirScan, error) { return s.take(path) }
 // More replaces the items of d, which is not yet Last, by the following ones. It must be called after those of the
 // present ones that have Descend set have been visited.
 func (s *Scanner) More(d *DirScan) error { return s.more(d) }
-
-// Close ends the scan and waits for the workers. It is safe to call at any time from the consumer's goroutine.
-func (s *Scanner) Close() { s.close() }
