@@ -3,6 +3,9 @@ package pack
 import (
 	"context"
 	"errors"
+	"hash/crc32"
+	"slices"
+	"sync"
 
 	"evault/internal/vfs"
 	"evault/keys"
@@ -11,94 +14,134 @@ import (
 
 // Options says where a database lives.
 type Options struct {
-	Store      vfs.FS      // the store: packs/, incoming/, damaged/
-	Local      vfs.FS      // what is never replicated: objects/ in it holds the index
-	Vault      *keys.Vault // opens and seals
+	Store      vfs.FS      // the store, with packs/, incoming/ and damaged/ in it
+	Local      vfs.FS      // what is never replicated, with the index in objects/
+	Vault      *keys.Vault // opens and seals; must outlive the database
 	CacheBytes int64       // opened frames kept for reading, in bytes; 0 means 48 MiB
 }
 
-type DB struct{ o Options }
+const defaultCache = 48 << 20
 
-func OpenDB(o Options) (*DB, error) { return nil, errors.New("not built") }
+// DB is the object database over the packs of one store. It satisfies [objects.Source] and [objects.ChunkSource].
+//
+// All methods are safe for concurrent use, Close excepted. Several processes may read one store at once; those who
+// write hold the repository's lock.
+type DB struct {
+	store   vfs.FS
+	vault   *keys.Vault
+	codec   *codec
+	set     *runSet
+	readers *readerSet
+	cache   *frameCache
+	hashers sync.Pool // *keys.Hasher
+	scratch sync.Pool // *buffers
 
+	mu       sync.Mutex
+	problems []error
+}
+
+// OpenDB lists the packs of a store and maps the index over them. Only packs that the index does not know are read,
+// and of them only their own sealed index. A pack whose index is damaged does not fail the opening: see [DB.Problems].
+func OpenDB(o Options) (*DB, error) {
+	c, err := newCodec()
+	if err != nil {
+		return nil, err
+	}
+	if o.CacheBytes == 0 {
+		o.CacheBytes = defaultCache
+	}
+	db := &DB{
+		store:   o.Store,
+		vault:   o.Vault,
+		codec:   c,
+		set:     &runSet{fs: o.Local, crc: crc32.MakeTable(crc32.Castagnoli)},
+		readers: &readerSet{store: o.Store, vault: o.Vault, open: make(map[Name]*reader)},
+	}
+	db.cache = newFrameCache(o.CacheBytes, db.loadFrame)
+	db.hashers.New = func() any { return o.Vault.NewHasher() }
+	db.scratch.New = func() any { return new(buffers) }
+	if err := db.openIndex(); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
+}
+
+func (db *DB) openIndex() error {
+	present, err := listPacks(db.store)
+	if err != nil {
+		return err
+	}
+	db.set.writing.Lock()
+	defer db.set.writing.Unlock()
+	db.addProblem(db.set.load())
+	return db.indexPacks(context.Background(), db.set.setLive(present), nil)
+}
+
+// Close gives back what the database holds. No other method may run beside it or after it.
+func (db *DB) Close() error {
+	return errors.Join(db.readers.close(), db.set.close(), db.codec.close())
+}
+
+// Has reports whether a pack of the store holds the object, as far as the index knows. It does not allocate. A
+// damaged index is rebuilt from the packs on the way.
+func (db *DB) Has(id objects.ID) bool {
+	for {
+		found, bad := db.set.has(&id)
+		if bad == nil {
+			return found
+		}
+		if !db.heal(bad) {
+			return false
+		}
+	}
+}
+
+// Location is where an object is: a pack, the number of a frame in it, the number of the object in that.
 type Location struct {
 	Pack  Name
 	Frame uint32
 	Place uint32
 }
-type PackInfo struct {
-	Name Name
-	Size int64
+
+// Locate gives one place of an object.
+func (db *DB) Locate(id objects.ID) (Location, bool) {
+	for {
+		loc, ok, bad := db.set.first(&id)
+		if bad == nil {
+			return loc, ok
+		}
+		if !db.heal(bad) {
+			return Location{}, false
+		}
+	}
 }
 
-func (db *DB) Has(id objects.ID) bool { return false }
-func (db *DB) Get(ctx context.Context, id objects.ID, kind objects.Kind) ([]byte, error) {
-	return nil, errors.New("not built")
-}
-func (db *DB) View(ctx context.Context, id objects.ID, kind objects.Kind, use func([]byte) error) error {
-	return errors.New("not built")
-}
-func (db *DB) Locate(id objects.ID) (Location, bool) { return Location{}, false }
-func (db *DB) Packs() ([]PackInfo, error)            { return nil, nil }
-func (db *DB) Problems() []error                     { return nil }
-func (db *DB) Close() error                          { return nil }
-func (db *DB) RebuildIndex(ctx context.Context, progress func(done, total int)) error {
-	return errors.New("not built")
-}
-func (db *DB) VerifyPack(ctx context.Context, name Name, each func(id objects.ID, kind objects.Kind, data []byte) error) error {
-	return errors.New("not built")
-}
-func (db *DB) QuickVerify(ctx context.Context, name Name) error { return errors.New("not built") }
-
-// AddPacks makes packs that somebody else put into packs/, verified, known to the index.
-func (db *DB) AddPacks(ctx context.Context, names []Name) error { return errors.New("not built") }
-
-type RepairReport struct {
-	Objects int
-	Lost    []error
-	Packs   []PackInfo
+// locateAll gives all places of an object.
+func (db *DB) locateAll(id objects.ID) []Location {
+	for {
+		locs, bad := db.set.locate(&id)
+		if bad == nil {
+			return locs
+		}
+		if !db.heal(bad) {
+			return nil
+		}
+	}
 }
 
-func (db *DB) RepairPack(ctx context.Context, name Name) (RepairReport, error) {
-	return RepairReport{}, errors.New("not built")
+// Problems gives what was found wrong and did not stop the work: packs whose index does not open, files of the local
+// index that could not be written or removed.
+func (db *DB) Problems() []error {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	return slices.Clone(db.problems)
 }
 
-type SalvageReport struct {
-	Frames, Objects int
-	LostBytes       int64
-	Problems        []error
+func (db *DB) addProblem(err error) {
+	if err == nil {
+		return
+	}
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	db.problems = append(db.problems, err)
 }
-
-func Salvage(ctx context.Context, store vfs.FS, file string, v *keys.Vault, each func(id objects.ID, kind objects.Kind, data []byte) error) (SalvageReport, error) {
-	return SalvageReport{}, errors.New("not built")
-}
-
-type SessionOptions struct {
-	Progress func(Stats)
-}
-type Stats struct {
-	Objects, New                    uint64
-	RawBytes, NewBytes, PackedBytes uint64
-	Packs                           int
-}
-type Session struct{}
-
-func (db *DB) NewSession(o SessionOptions) *Session { return nil }
-func (s *Session) NewFrames() *Frames               { return nil }
-func (s *Session) Stats() Stats                     { return Stats{} }
-func (s *Session) Commit(ctx context.Context) ([]PackInfo, error) {
-	return nil, errors.New("not built")
-}
-func (s *Session) Abort() error { return nil }
-
-type Frames struct{}
-
-func (f *Frames) Put(kind objects.Kind, data []byte) (objects.ID, error) {
-	return objects.ID{}, errors.New("not built")
-}
-func (f *Frames) PutAs(kind objects.Kind, id objects.ID, data []byte) (bool, error) {
-	return false, errors.New("not built")
-}
-func (f *Frames) Flush() error { return nil }
-
-func SweepIncoming(store vfs.FS) error { return nil }

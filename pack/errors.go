@@ -8,9 +8,9 @@ import (
 )
 
 var (
-	// ErrNewer says that a pack has a version or a way of wrapping its key that this program does not know. It is
-	// not damage.
-	ErrNewer = errors.New("written by a newer evault")
+	// ErrNewer says that a pack has a version, a compression or a way of wrapping its key that this program does
+	// not know. It is not damage. It is the same error as that of objects.
+	ErrNewer = objects.ErrNewer
 
 	// ErrDamaged is what every [DamagedError] wraps.
 	ErrDamaged = errors.New("damaged")

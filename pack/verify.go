@@ -1,0 +1,162 @@
+package pack
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"hash"
+
+	"evault/keys"
+	"evault/objects"
+)
+
+// VerifyPack reads every byte of a pack once and checks all that can be checked: that the bytes have the pack's name as
+// their hash, that every frame opens, and that it holds exactly the objects that the pack's index lists, each with its
+// ID recomputed.
+//
+// Each, if not nil, is given every object that is good; data must be neither kept nor written to. An error of each stops
+// the work and is returned as it is. Damage does not stop it: the error joins a [DamagedError] for all that was found.
+func (db *DB) VerifyPack(ctx context.Context, name Name, each func(id objects.ID, kind objects.Kind, data []byte) error) error {
+	return db.VerifyFile(ctx, name.Path(), name, each)
+}
+
+// VerifyFile is [DB.VerifyPack] for a file of the store that is to become the pack of that name, as in quarantine.
+func (db *DB) VerifyFile(ctx context.Context, file string, name Name, each func(id objects.ID, kind objects.Kind, data []byte) error) error {
+	r, err := openPackFile(db.store, file, db.vault)
+	if err != nil {
+		return openError(name, err)
+	}
+	r.name = name
+	b := db.scratch.Get().(*buffers)
+	defer db.scratch.Put(b)
+	h := db.hashers.Get().(*keys.Hasher)
+	defer db.hashers.Put(h)
+	v := &verification{r: r, codec: db.codec, hasher: h, each: each, b: b, sum: sha256.New()}
+	return errors.Join(v.run(ctx), r.close())
+}
+
+// QuickVerify checks only that a pack's bytes have its name as their hash, which needs no key and proves as much, if
+// the pack was good when it was written.
+func (db *DB) QuickVerify(ctx context.Context, name Name) error {
+	r, err := openPackFile(db.store, name.Path(), db.vault)
+	if err != nil {
+		return openError(name, err)
+	}
+	r.name = name
+	b := db.scratch.Get().(*buffers)
+	defer db.scratch.Put(b)
+	v := &verification{r: r, b: b, sum: sha256.New()}
+	return errors.Join(v.finish(ctx), r.close())
+}
+
+// verification is one pack being verified.
+type verification struct {
+	r      *reader
+	codec  *codec
+	hasher *keys.Hasher
+	each   func(id objects.ID, kind objects.Kind, data []byte) error
+	b      *buffers
+	sum    hash.Hash
+	off    int64 // bytes before it have been hashed
+	found  []error
+}
+
+// callbackError is an error of the caller's own function, to be told from damage.
+type callbackError struct{ err error }
+
+func (e *callbackError) Error() string { return e.err.Error() }
+
+func (v *verification) run(ctx context.Context) error {
+	x, err := v.r.readIndex()
+	if err != nil {
+		v.found = append(v.found, openError(v.r.name, err))
+		return v.finish(ctx)
+	}
+	if err := v.hashTo(ctx, headerSize); err != nil {
+		return err
+	}
+	ids := x.ids
+	for n := range x.frames {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		count := x.frames[n].count
+		err := v.frame(n, ids[:count])
+		var own *callbackError
+		if errors.As(err, &own) {
+			return own.err
+		}
+		if err != nil {
+			v.found = append(v.found, err)
+		}
+		ids = ids[count:]
+	}
+	return v.finish(ctx)
+}
+
+// finish hashes the rest and compares with the name.
+func (v *verification) finish(ctx context.Context) error {
+	if err := v.hashTo(ctx, v.r.size); err != nil {
+		return err
+	}
+	if got := Name(v.sum.Sum(nil)); got != v.r.name {
+		v.found = append(v.found, damaged(v.r.name, fmt.Errorf("its bytes have the hash %s", got)))
+	}
+	return errors.Join(v.found...)
+}
+
+const hashBuffer = 256 << 10
+
+// hashTo reads and hashes up to an offset.
+func (v *verification) hashTo(ctx context.Context, end int64) error {
+	for v.off < end {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		v.b.sealed = resize(v.b.sealed, int(min(end-v.off, hashBuffer)))
+		if err := v.read(v.b.sealed); err != nil {
+			return frameError(v.r.name, NoFrame, err)
+		}
+	}
+	return nil
+}
+
+// read fills dst with what follows and hashes it.
+func (v *verification) read(dst []byte) error {
+	if err := readFull(v.r.file, dst, v.off); err != nil {
+		return err
+	}
+	v.sum.Write(dst) // a hash.Hash never returns an error
+	v.off += int64(len(dst))
+	return nil
+}
+
+// frame checks one frame against the IDs that the index lists for it.
+func (v *verification) frame(n int, ids []objects.ID) error {
+	f := v.r.frames[n]
+	v.b.sealed = resize(v.b.sealed, int(f.size))
+	if err := v.read(v.b.sealed); err != nil {
+		return frameError(v.r.name, n, err)
+	}
+	body, err := v.r.openInto(v.codec, v.b, f)
+	if err != nil {
+		return frameError(v.r.name, n, err)
+	}
+	var found []error
+	for place := range ids {
+		from, to := v.b.table.span(place)
+		kind, data := v.b.table.kinds[place], body[from:to:to]
+		if objects.ID(v.hasher.ObjectID(byte(kind), data)) != ids[place] {
+			found = append(found, &DamagedError{v.r.name, n, place, ids[place], errWrongID})
+			continue
+		}
+		if v.each == nil {
+			continue
+		}
+		if err := v.each(ids[place], kind, data); err != nil {
+			return &callbackError{err}
+		}
+	}
+	return errors.Join(found...)
+}
