@@ -29,6 +29,8 @@ var (
 	ErrBroken = errors.New("an earlier append failed")
 	// ErrNoInverse: there is nothing that would take this record back.
 	ErrNoInverse = errors.New("cannot be undone")
+	// ErrHeldBack: nothing is wrong with the record, but with one that it depends on.
+	ErrHeldBack = errors.New("held back")
 	// ErrNotPinned: the record is durable, but its position could not be kept in the state folder.
 	ErrNotPinned = errors.New("recorded, but not pinned")
 

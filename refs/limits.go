@@ -10,6 +10,8 @@ const (
 	MaxOperation = 64
 	// MaxDescription is the greatest length in bytes of a description.
 	MaxDescription = 1024
+	// MaxPackSize is the greatest size in bytes that a record may give for a pack.
+	MaxPackSize = 64 << 20
 	// MaxLogs is how many logs one store may hold.
 	MaxLogs = 4096
 	// MaxZone is the greatest distance from UTC in minutes.

@@ -3,35 +3,293 @@ package refs
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
+	"sync"
 
-	"evault/internal/vfs"
+	"evault/keys"
 )
 
-// Refs are the opened logs of one store. Append is for one goroutine at a time; View may be called beside it.
-type Refs struct{ o Options }
+// Refs are the opened logs of one store. It is safe for concurrent use; one Append runs at a time.
+type Refs struct {
+	o       Options
+	key     *keys.LogKey // nil when this device is no member
+	own     Tag
+	checker *checker
+	sealer  *keys.Sealer // of the fold cache
+	pins    *pins
 
-func Open(o Options) (*Refs, error) { return nil, errors.New("not built") }
-func (r *Refs) View() *View         { return nil }
-func (r *Refs) Tag() Tag            { return Tag{} }
-func (r *Refs) Problems() []error   { return nil }
-func (r *Refs) Append(ctx context.Context, op Operation) (*Record, error) {
-	return nil, errors.New("not built")
+	mu       sync.RWMutex
+	fold     *fold
+	view     *View
+	problems []error
+	broken   error // why nothing can be appended any more
 }
-func (r *Refs) Records(ctx context.Context, newestFirst func(*Record) bool) error {
-	return errors.New("not built")
-}
-func (r *Refs) Verify(ctx context.Context, has func(Pack) bool, problem func(error)) error {
-	return errors.New("not built")
-}
-func Inverse(rec *Record, view *View) (Operation, error) { return Operation{}, errors.New("not built") }
-func (r *Refs) SyncHead(evault vfs.FS) error             { return errors.New("not built") }
 
-// CreateStoreID mints the ID of a new store and keeps it in the file id.
-func CreateStoreID(store vfs.FS) (StoreID, error) { return StoreID{}, errors.New("not built") }
-func ReadStoreID(store vfs.FS) (StoreID, error)   { return StoreID{}, errors.New("not built") }
-
-// EnsureClone: evault is rooted at .evault; local/clone is in it.
-func EnsureClone(evault vfs.FS) (id CloneID, minted bool, err error) {
-	return CloneID{}, false, errors.New("not built")
+// Open reads the logs of a store. Unless it is for reading only, it first publishes what a crash has left in the outbox.
+//
+// It fails if the logs cannot be trusted: if the store is behind a pin (RollbackError), and for whatever is wrong with this
+// clone's own log, or with any log of a local store that this clone has not written to yet. Problems of other logs hold
+// back what depends on them, and no more: see Problems. With Options.Salvage it fails for none of these.
+func Open(o Options) (*Refs, error) {
+	o.ReadOnly = o.ReadOnly || o.Salvage
+	r := &Refs{o: o, checker: newChecker(&o)}
+	if err := r.identify(); err != nil {
+		return nil, err
+	}
+	var err error
+	if r.sealer, err = o.Vault.LocalSealer("fold cache"); err != nil {
+		return nil, err
+	}
+	// Pins first: one that a writer publishes meanwhile may be ahead of what is read here.
+	if r.pins, err = readPins(o.State, o.Vault.ID().String(), o.StoreID); err != nil {
+		return nil, err
+	}
+	if !o.ReadOnly {
+		if err := finishOutbox(&r.o); err != nil {
+			return nil, err
+		}
+	}
+	changed, err := r.readFold(context.Background())
+	if err != nil {
+		return nil, err
+	}
+	if err := r.fatal(); err != nil && !o.Salvage {
+		return nil, err
+	}
+	if r.view, err = r.fold.view(r.own, o.CloneID, o.Descends); err != nil {
+		return nil, err
+	}
+	return r, r.settle(changed)
 }
-func OneLine(text string) string { return text }
+
+// identify derives the key of this clone's own log. A vault opened by a device that is no member can only be read.
+func (r *Refs) identify() error {
+	key, err := r.o.Vault.LogKey(r.o.StoreID, r.o.CloneID)
+	if errors.Is(err, keys.ErrNoDevice) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	r.key, r.own = key, TagOf(r.o.StoreID, key.Public())
+	return nil
+}
+
+// View is what the logs amount to. It never changes: after an Append there is a new one.
+func (r *Refs) View() *View {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.view
+}
+
+// Tag names this clone's own log; zero when this device is no member of the vault.
+func (r *Refs) Tag() Tag { return r.own }
+
+// Problems says what was held back, and why: RecordError, RollbackError, HiddenError.
+func (r *Refs) Problems() []error {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return append([]error(nil), r.problems...)
+}
+
+func (r *Refs) cacheKey() cacheKey { return cacheKey{r.o.StoreID, r.o.Vault.RosterHash()} }
+
+// readFold folds the logs, from the cache if it fits. changed says that the cache is not up to date.
+func (r *Refs) readFold(ctx context.Context) (changed bool, err error) {
+	l, err := listLogs(r.o.Store)
+	if err != nil {
+		return false, err
+	}
+	f, advanced, err := r.continueCache(ctx, l.tags)
+	if err != nil {
+		r.warn(err)
+	}
+	if f != nil {
+		r.fold = f
+		return advanced, nil
+	}
+	a, err := foldAll(ctx, &r.o, r.checker, r.pins.known)
+	if err != nil {
+		return false, err
+	}
+	r.fold = a.fold
+	r.problems = append(a.problems, r.rollbacks(a.fold, a.logs)...)
+	return true, r.keepEvidence()
+}
+
+// foldAll reads and folds every record of every log. A writer beside a reader may publish between the reading of two logs,
+// so what looks hidden is looked for once more.
+func foldAll(ctx context.Context, o *Options, c *checker, pinned map[Tag]Position) (*acceptance, error) {
+	for again := false; ; again = true {
+		l, err := listLogs(o.Store)
+		if err != nil {
+			return nil, err
+		}
+		var logs []*loaded
+		for _, tag := range l.tags {
+			one, err := loadAll(ctx, o.Store, c, tag)
+			if err != nil {
+				return nil, err
+			}
+			logs = append(logs, one)
+		}
+		a, err := accept(newFold, logs, o.Vault.Roster(), pinned)
+		if err != nil || again || !a.hidden() {
+			return a, err
+		}
+	}
+}
+
+// hidden says that a record which was seen is not there.
+func (a *acceptance) hidden() bool {
+	for _, p := range a.problems {
+		if errors.Is(p, ErrHidden) {
+			return true
+		}
+	}
+	return false
+}
+
+// continueCache gives the stored fold continued by what follows it; nil if there is none, or if anything at all is odd: then
+// everything is read, and what is wrong gets its name. The error is for Warn.
+func (r *Refs) continueCache(ctx context.Context, tags []Tag) (f *fold, advanced bool, err error) {
+	f, err = readCache(r.o.Local, r.sealer, r.cacheKey())
+	if f == nil || len(f.logs) > len(tags) {
+		return nil, false, err
+	}
+	var logs []*loaded
+	known := 0
+	for _, tag := range tags {
+		var l *loaded
+		var err error
+		if i, ok := f.byTag[tag]; ok && f.logs[i].count > 0 {
+			known++
+			l, err = loadNew(ctx, r.o.Store, r.checker, f.logs[i])
+		} else {
+			l, err = loadAll(ctx, r.o.Store, r.checker, tag)
+		}
+		if err != nil || l.problem != nil || needsFullFold(l, r.o.Vault.Roster()) {
+			return nil, false, nil
+		}
+		advanced = advanced || len(l.records) > 0
+		logs = append(logs, l)
+	}
+	if known < len(f.logs) {
+		return nil, false, nil // a log is gone
+	}
+	if advanced {
+		a, err := accept(func() *fold { return f }, logs, r.o.Vault.Roster(), nil)
+		if err != nil || len(a.problems) > 0 {
+			return nil, false, nil
+		}
+	}
+	ok, err := r.fitsPins(f)
+	if err != nil || !ok {
+		return nil, false, err
+	}
+	return f, advanced, nil
+}
+
+// needsFullFold says that records cannot simply be added to a stored fold.
+func needsFullFold(l *loaded, roster *keys.Roster) bool {
+	_, revoked := revocationOf(l, roster)
+	for _, rec := range l.records {
+		revoked = revoked || rec.Body == nil
+	}
+	return revoked
+}
+
+// fitsPins says that no pin contradicts the fold.
+func (r *Refs) fitsPins(f *fold) (bool, error) {
+	for tag, pin := range r.pins.known {
+		hash, there, err := f.hashAt(tag, pin.Seq)
+		if errors.Is(err, errRefold) {
+			data, err := readNamed(r.o.Store, recordPath(tag, pin.Seq), MaxRecord)
+			if err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return false, err
+			}
+			hash, there = headerHash(data), err == nil
+		}
+		if there && hash != pin.Hash || !there && r.pinCounts(f, tag) {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// pinCounts says whether a log that ends before its pin is a rollback: see Options.Shared and Options.AcceptOlder.
+func (r *Refs) pinCounts(f *fold, tag Tag) bool {
+	if tag == r.own {
+		return true
+	}
+	_, written := f.position(r.own)
+	_, pinnedOwn := r.pins.known[r.own]
+	return !r.o.AcceptOlder && (r.o.Shared || !written && !pinnedOwn)
+}
+
+// rollbacks names the logs that end before their pins.
+func (r *Refs) rollbacks(f *fold, logs []*acceptedLog) []error {
+	present := make(map[Tag]uint64)
+	for _, l := range logs {
+		present[l.tag] = l.present
+	}
+	var out []error
+	for tag, pin := range r.pins.known {
+		if present[tag] <= pin.Seq && r.pinCounts(f, tag) {
+			out = append(out, &RollbackError{Store: r.o.StoreID, Tag: tag, Pinned: pin.Seq, Found: present[tag]})
+		}
+	}
+	return out
+}
+
+// fatal joins the problems that forbid to go on.
+func (r *Refs) fatal() error {
+	_, written := r.fold.position(r.own)
+	var out []error
+	for _, p := range r.problems {
+		if errors.Is(p, ErrRollback) || problemTag(p) == r.own || !r.o.Shared && !written {
+			out = append(out, p)
+		}
+	}
+	return errors.Join(out...)
+}
+
+// problemTag gives the log that a problem is about.
+func problemTag(err error) Tag {
+	var rec *RecordError
+	var hid *HiddenError
+	switch {
+	case errors.As(err, &rec):
+		return rec.Tag
+	case errors.As(err, &hid):
+		return hid.By.Tag
+	}
+	return Tag{}
+}
+
+// settle pins and caches what was read.
+func (r *Refs) settle(changed bool) error {
+	if r.o.ReadOnly {
+		return nil
+	}
+	for _, l := range r.fold.logs {
+		pos, ok := r.fold.position(l.tag)
+		if pin, pinned := r.pins.known[l.tag]; !ok || pinned && pin.Seq >= pos.Seq {
+			continue
+		}
+		if err := r.pins.publish(pos); err != nil {
+			return fmt.Errorf("pin of log %s: %w", l.tag, err)
+		}
+	}
+	if changed {
+		r.warn(writeCache(r.o.Local, r.sealer, r.cacheKey(), r.fold))
+	}
+	return nil
+}
+
+func (r *Refs) warn(err error) {
+	if err != nil && r.o.Warn != nil {
+		r.o.Warn(fmt.Errorf("fold cache: %w", err))
+	}
+}
