@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -17,4 +18,18 @@ func RenameByContent(name string, data []byte) string {
 	}
 	n, _, _ := parseContentName(path.Base(name))
 	return fmt.Sprintf("%s/%d-%x", path.Dir(name), n, sha256.Sum256(data))
+}
+
+// AddCheapRecoveryWords is AddRecoveryWordsSlot with little scrypt work.
+func AddCheapRecoveryWords(v *Vault, work int) (string, ChangeSet, error) {
+	return v.addRecoveryWords(work)
+}
+
+// Revoke signs a roster that expels a device.
+func Revoke(v *Vault, key [32]byte) (ChangeSet, error) {
+	return v.change(func(next *Roster, _ *ChangeSet) error {
+		next.Devices = slices.DeleteFunc(next.Devices, func(d DeviceEntry) bool { return d.Key == key })
+		next.Revocations = append(next.Revocations, Revocation{Device: key, Cutoffs: []Cutoff{{Log: [32]byte{1}, Sequence: 5}}})
+		return nil
+	})
 }

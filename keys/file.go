@@ -40,8 +40,10 @@ type Store interface {
 
 // contentFile names data "<dir>/<n>-<sha256>".
 func contentFile(dir string, n uint32, data []byte) File {
-	return File{Name: fmt.Sprintf("%s/%d-%x", dir, n, sha256.Sum256(data)), Data: data}
+	return File{Name: dir + "/" + contentNameOf(n, sha256.Sum256(data)), Data: data}
 }
+
+func contentNameOf(n uint32, hash [32]byte) string { return fmt.Sprintf("%d-%x", n, hash) }
 
 // parseContentName takes "<n>-<sha256>" apart, in the one spelling that contentFile writes.
 func parseContentName(name string) (n uint32, hash [32]byte, ok bool) {

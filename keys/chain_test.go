@@ -1,0 +1,148 @@
+package keys
+
+import (
+	"crypto/ed25519"
+	"errors"
+	"testing"
+)
+
+// chainOf is an accepted chain of rosters 0 and 1 with its vault and the only admin's key.
+func chainOf(t *testing.T) (*Vault, ed25519.PrivateKey) {
+	t.Helper()
+	v, err := NewEphemeral()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v, v.ownKeys.signing
+}
+
+func TestChainRefusesWhatNoAdminMaySign(t *testing.T) {
+	v, admin := chainOf(t)
+	_, outsider, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	founder, err := founderKey(v.identity, v.chain.genesis.Genesis.Nonce)
+	if err != nil {
+		t.Fatal(err)
+	}
+	revoking := v.roster.successor()
+	revoking.Revocations = []Revocation{{Device: [32]byte{9}}}
+	if _, err := v.adopt(revoking, admin); err != nil {
+		t.Fatal(err)
+	}
+	cases := []struct {
+		name string
+		key  ed25519.PrivateKey
+		edit func(*Roster)
+		want error
+	}{
+		{"a fine one", admin, func(*Roster) {}, nil},
+		{"an outsider's", outsider, func(*Roster) {}, ErrTampered},
+		{"the founder's after roster 1", founder, func(*Roster) {}, ErrTampered},
+		{"another vault's", admin, func(r *Roster) { r.Vault[0] ^= 1 }, ErrForeign},
+		{"an unknown predecessor's", admin, func(r *Roster) { r.Predecessors = [][32]byte{{1}} }, ErrTampered},
+		{"one that skips a number", admin, func(r *Roster) { r.Number++ }, ErrTampered},
+		{"one that goes back", admin, func(r *Roster) { r.Number-- }, ErrTampered},
+		{"one that drops a revocation", admin, func(r *Roster) { r.Revocations = nil }, ErrTampered},
+		{"one that joins a roster and its own successor", admin, func(r *Roster) {
+			r.Predecessors = append(r.Predecessors, v.roster.Predecessors...)
+		}, ErrTampered},
+		{"one with another object-ID key", admin, func(r *Roster) {
+			r.Commitments = []Commitment{{Kind: CommitObjectIDKey}}
+		}, ErrTampered},
+	}
+	for _, c := range cases {
+		next := v.roster.successor()
+		c.edit(next)
+		next.sortLists()
+		next.sign(c.key)
+		decoded, err := DecodeRoster(next.Encode())
+		if err == nil {
+			err = v.chain.accept(decoded)
+		}
+		if !errors.Is(err, c.want) {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+}
+
+func TestKeyringAgainstCommitments(t *testing.T) {
+	v, _ := chainOf(t)
+	if err := v.ring.checkCommitments(v.chain.committed, &v.secret); err != nil {
+		t.Fatal(err)
+	}
+	for name, edit := range map[string]func(*keyring, *[32]byte){
+		"object-ID key": func(k *keyring, _ *[32]byte) { k.objectIDKey[0] ^= 1 },
+		"chunker key":   func(k *keyring, _ *[32]byte) { k.chunkerKey[0] ^= 1 },
+		"epoch key":     func(k *keyring, _ *[32]byte) { k.epochs[0].key[0] ^= 1 },
+		"epoch number":  func(k *keyring, _ *[32]byte) { k.epochs[0].number++ },
+		"more epochs":   func(k *keyring, _ *[32]byte) { k.epochs = append(k.epochs, numberedKey{number: 2}) },
+		"past secret":   func(k *keyring, _ *[32]byte) { k.past = append(k.past, numberedKey{}) },
+		"secret":        func(_ *keyring, s *[32]byte) { s[0] ^= 1 },
+	} {
+		ring, secret := *v.ring, v.secret
+		ring.epochs = append([]numberedKey(nil), v.ring.epochs...)
+		edit(&ring, &secret)
+		if err := ring.checkCommitments(v.chain.committed, &secret); !errors.Is(err, ErrTampered) {
+			t.Errorf("another %s: %v", name, err)
+		}
+	}
+}
+
+// A rotated vault: the keyring of generation 2 holds the past secret and both epochs, and old rosters still open.
+func TestKeyringOfALaterGeneration(t *testing.T) {
+	v, admin := chainOf(t)
+	old, first := v.secret, v.ring.generation
+	zero, err := sealRoster(v.chain.genesis, v.id, first, &old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	one, err := sealRoster(v.roster, v.id, first, &old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret := random32()
+	ring := *v.ring
+	ring.generation = 2
+	ring.epochs = append(append([]numberedKey(nil), ring.epochs...), numberedKey{2, random32()})
+	ring.past = []numberedKey{{first, old}}
+	next := v.roster.successor()
+	for _, c := range []Commitment{{Kind: CommitEpochKey, Number: 2}, {Kind: CommitSecret, Number: 2}} {
+		key := &secret
+		if c.Kind == CommitEpochKey {
+			key = &ring.epochs[1].key
+		}
+		if c.Sum, err = commitTo(c.Kind, c.Number, key); err != nil {
+			t.Fatal(err)
+		}
+		next.Commitments = append(next.Commitments, c)
+	}
+	v.ring, v.secret = &ring, secret
+	two, err := v.adopt(next, admin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ring.roster = v.RosterHash()
+	ringFile, err := sealKeyring(&ring, &secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	slot, data, err := sealSlot(&slotLine{vault: v.id, generation: 2, secret: secret}, v.identity.age.Recipient())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := fileStore{zero.Name: zero.Data, one.Name: one.Data, two.Name: two.Data, ringFile.Name: ringFile.Data, slotName(slotDir, slot): data}
+	opened, err := OpenWithIdentity(s, v.identity, v.id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if opened.Epoch() != 2 || len(opened.Epochs()) != 2 || opened.Roster().Number != 2 || opened.Device().Role != RoleAdmin {
+		t.Errorf("epoch %d of %v, roster %d", opened.Epoch(), opened.Epochs(), opened.Roster().Number)
+	}
+	for epoch := uint32(1); epoch <= 2; epoch++ {
+		if _, err := opened.PackSealer(epoch, [32]byte{}); err != nil {
+			t.Errorf("epoch %d: %v", epoch, err)
+		}
+	}
+}
