@@ -85,7 +85,7 @@ func isVaultSpelling(name string) bool {
 // "ev1b2c~1"). Which hash depends on the system, so all of them are meant.
 func isShortVaultName(s string) bool {
 	stem, number, ok := strings.Cut(s, "~")
-	if !ok || len(s) != 8 || number == "" {
+	if !ok || len(s) != 8 || stem == "" || number == "" {
 		return false
 	}
 	for _, c := range []byte(number) {

@@ -78,11 +78,15 @@ func appendFolded(dst []rune, r rune) []rune {
 	return append(dst, simpleFold(r))
 }
 
-// simpleFold returns the least of the code points that differ from r in case only.
+// simpleFold returns one of the code points that differ from r in case only, the
+// same for all of them: the lower-case letter for ASCII, otherwise the least.
 func simpleFold(r rune) rune {
 	least := r
 	for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
 		least = min(least, f)
+	}
+	if 'A' <= least && least <= 'Z' {
+		least += 'a' - 'A'
 	}
 	return least
 }
