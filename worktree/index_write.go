@@ -57,6 +57,22 @@ type indexRow struct {
 	offset, length int
 }
 
+// Now gives the present instant on the clock of the file system that holds dir, by looking at a fresh file. (The clock
+// of the process may run apart from it, on a network file system by any amount.)
+func Now(dir vfs.FS) (vfs.Time, error) {
+	var random [8]byte
+	if _, err := rand.Read(random[:]); err != nil {
+		return vfs.Time{}, err
+	}
+	name := vfs.TempPrefix + "now-" + hex.EncodeToString(random[:])
+	f, err := dir.OpenHandle(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return vfs.Time{}, err
+	}
+	st, err := f.StatStat()
+	return st.Mtime, errors.Join(err, f.Close(), dir.Remove(name))
+}
+
 // NewIndexWriter begins a new index that will replace name in local.
 //
 // asOf is an instant on the clock of the file system (see [Now]) that no entry to be written can have been changed

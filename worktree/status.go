@@ -2,7 +2,6 @@ package worktree
 
 import (
 	"context"
-	"errors"
 
 	"evault/objects"
 )
@@ -56,7 +55,10 @@ type StatusOptions struct {
 	// NewHash makes a function that computes object IDs, for one goroutine.
 	NewHash func() HashSink
 	Chunker *objects.Chunker
-	Owners  *Owners
+	Owners  *Owners // nil is a new one
+	// Details asks for all that differs about a path, even where a part already proves that it was modified: every
+	// suspect is read in full. Without it Detail holds what was found first.
+	Details bool
 }
 
 // StatusResult says how the work tree differs from HEAD's tree.
@@ -71,9 +73,8 @@ type StatusResult struct {
 }
 
 // Status compares the work tree with what the index says HEAD's tree holds. Only files whose key differs from the
-// index's are read.
+// index's are looked at, and read only until it is certain whether they changed, unless o.Details is set.
+//
+// Times of directories alone are no change. Whether two names are links of one file is compared only as far as each has
+// other names at all.
 func Status(ctx context.Context, o StatusOptions) (*StatusResult, error) { return runStatus(ctx, o) }
-
-func runStatus(context.Context, StatusOptions) (*StatusResult, error) {
-	return nil, errors.ErrUnsupported
-}
