@@ -260,7 +260,7 @@ func (w *worker) unchanged(d vfs.Dir, dir *targetDir, name string, seen *StatKey
 	if isNotExist(err) && seen.IsZero() {
 		return nil
 	}
-	if err == nil && seen.Matches(&st) {
+	if err == nil && seen.stillIs(&st) {
 		return nil
 	}
 	if err == nil || isNotExist(err) {

@@ -514,3 +514,5 @@ func TestRestoreXattrs(t *testing.T) {
 		t.Errorf("attributes %q of a directory, notes %v, %v", names, res.Notes, err)
 	}
 }
+
+func someTimeAgo() time.Time { return time.Unix(1_500_000_000, 0) }
