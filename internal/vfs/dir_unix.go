@@ -89,6 +89,9 @@ func (b *dirBuffer) fill(fd int) error {
 		if err == unix.EINTR {
 			continue
 		}
+		if err == unix.ENOENT { // removed meanwhile: nothing is in it
+			return nil
+		}
 		if err != nil || n <= 0 {
 			return err
 		}

@@ -167,6 +167,10 @@ func (f *file) put(op *Op, data []byte, at func(int) int64) error {
 		return syscall.EBADF
 	}
 	op.Data, op.Offset = data, at(len(data))
+	if len(data) == 0 {
+		op.Kind = Stat // POSIX: nothing happens
+		return nil
+	}
 	f.n.content.writeAt(data, op.Offset)
 	f.d.touch(f.n)
 	op.mtime = f.n.mtime
