@@ -131,7 +131,7 @@ func TestCutOfAStream(t *testing.T) {
 	data := randomBytes(10, 3<<20)
 	want := cuts(c, data)
 	rapid.Check(t, func(t *rapid.T) {
-		step := rapid.IntRange(10_000, 2<<20).Draw(t, "step")
+		step := rapid.IntRange(100_000, 2<<20).Draw(t, "step")
 		var got []int
 		start, end := 0, 0
 		for start < len(data) {
@@ -165,7 +165,7 @@ func TestZeroCut(t *testing.T) {
 	for _, table := range []struct {
 		zero uint64
 		want int
-	}{{-uint64(strictLimit-1) & (1<<64 - 1), MinChunk + 1}, {1<<64 - strictLimit, AverageChunk + 1}, {1, MaxChunk}} {
+	}{{1<<64 - 1, MinChunk + 1}, {1<<64 - strictLimit, AverageChunk + 1}, {1, MaxChunk}} {
 		var c Chunker
 		c.table[0] = table.zero
 		if got := c.zeroCut(); got != table.want || c.Cut(zeros, false) != got {
@@ -185,7 +185,7 @@ func TestGearTable(t *testing.T) {
 		}
 		h.Write(b[:])
 	}
-	const want = "GEARHASH"
+	const want = "c29746da808ee3467c154add83d03f63a731fc87d64d8b9d1a80759557dbf875"
 	if got := hex.EncodeToString(h.Sum(nil)); got != want {
 		t.Errorf("table hashes to %s", got)
 	}

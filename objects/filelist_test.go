@@ -104,8 +104,8 @@ func TestHugeFileList(t *testing.T) {
 		t.Errorf("%d nodes", nodes)
 	}
 	worst := 0
-	for i := range 20 {
-		at := 2500 + i*4500
+	for i := range 10 {
+		at := 2500 + i*9000
 		before := len(m.held)
 		listOf(t, m, slices.Insert(slices.Clone(extents), at, Extent{ID: chunkID(n + i), Length: 5}))
 		worst = max(worst, len(m.held)-before)
