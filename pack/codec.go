@@ -101,9 +101,7 @@ func (c *codec) unzstd(dst, body []byte, size int) ([]byte, error) {
 	if err := checkZstd(body, size); err != nil {
 		return nil, err
 	}
-	if cap(dst) < size {
-		dst = make([]byte, 0, size+size/8)
-	}
+	dst = resize(dst, size)
 	raw, err := c.dec.DecodeAll(body, dst[:0:size])
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errCodec, err)

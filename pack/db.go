@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"hash/crc32"
+	"runtime"
 	"slices"
 	"sync"
 
@@ -34,7 +35,7 @@ type DB struct {
 	readers *readerSet
 	cache   *frameCache
 	hashers sync.Pool // *keys.Hasher
-	scratch sync.Pool // *buffers
+	scratch scratch
 
 	mu       sync.Mutex
 	problems []error
@@ -59,7 +60,7 @@ func OpenDB(o Options) (*DB, error) {
 	}
 	db.cache = newFrameCache(o.CacheBytes, db.loadFrame)
 	db.hashers.New = func() any { return o.Vault.NewHasher() }
-	db.scratch.New = func() any { return new(buffers) }
+	db.scratch = make(scratch, runtime.GOMAXPROCS(0))
 	if err := db.openIndex(); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}

@@ -32,7 +32,7 @@ func sealFrame(s *keys.Sealer, dst, packed []byte, class Class, offset int64) []
 	// The seal puts its nonce right before the ciphertext. It is made four bytes further on, then the nonce is
 	// moved to the front to make room for the length.
 	var room [4]byte
-	dst = s.Seal(append(dst[:0], room[:]...), packed, aad[:])
+	dst = s.Seal(append(resize(dst, frameHead+len(packed)+tagSize)[:0], room[:]...), packed, aad[:])
 	copy(dst, dst[4:frameHead])
 	length := uint32(len(dst) - frameHead)
 	binary.BigEndian.PutUint32(dst[nonceSize:], length^s.Mask((*[nonceSize]byte)(dst)))
@@ -55,7 +55,7 @@ func openFrame(s *keys.Sealer, dst, frame []byte, class Class, offset int64) ([]
 	}
 	copy(frame[4:], frame[:nonceSize])
 	aad := frameAAD(class, offset)
-	return s.Open(dst[:0], frame[4:], aad[:])
+	return s.Open(resize(dst, len(frame))[:0], frame[4:], aad[:])
 }
 
 // frameLength gives the whole length of the frame that begins with head, of which frameHead bytes are needed, as its

@@ -131,8 +131,8 @@ func (db *DB) loadFrame(f *cachedFrame) error {
 		return err
 	}
 	defer db.readers.put(r)
-	b := db.scratch.Get().(*buffers)
-	defer db.scratch.Put(b)
+	b := db.scratch.get()
+	defer db.scratch.put(b)
 	b.raw, b.table = f.raw, f.table
 	f.body, err = r.readFrame(db.codec, b, int(f.key.frame))
 	f.raw, f.table = b.raw, b.table

@@ -12,12 +12,14 @@ import (
 	"evault/objects"
 )
 
-// corpus gives files of a source tree, cut at 256 KiB, about limit bytes: that of the environment variable
-// EVAULT_BENCH_TREE, else Go's own.
+// corpus gives files of a source tree, cut at 256 KiB: all of the one that the environment variable EVAULT_BENCH_TREE
+// names, else about limit bytes of Go's own.
 func corpus(tb testing.TB, limit int) (chunks [][]byte, total int64) {
 	tb.Helper()
 	dir := os.Getenv("EVAULT_BENCH_TREE")
-	if dir == "" {
+	if dir != "" {
+		limit = 4 << 30
+	} else {
 		dir = filepath.Join(runtime.GOROOT(), "src")
 	}
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {

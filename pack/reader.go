@@ -105,6 +105,26 @@ type buffers struct {
 	table               table
 }
 
+// scratch keeps buffers that wait for reuse, as many as the channel has room for. A sync.Pool would give megabytes to
+// every collection of garbage and take them anew.
+type scratch chan *buffers
+
+func (s scratch) get() *buffers {
+	select {
+	case b := <-s:
+		return b
+	default:
+		return new(buffers)
+	}
+}
+
+func (s scratch) put(b *buffers) {
+	select {
+	case s <- b:
+	default:
+	}
+}
+
 var errNoFrame = errors.New("no such frame in the pack")
 
 // readFrame reads and opens frame n into b: afterwards b.table says what is in it, and the objects' bytes, which alias
@@ -168,12 +188,21 @@ func readFull(f io.ReaderAt, dst []byte, off int64) error {
 	return err
 }
 
-// resize gives b with length n, with new memory only if it has too little. What it held is lost.
+// roomOfFrame is enough for nearly every frame that the writer makes.
+const roomOfFrame = TargetFrame*5/4 + 64<<10
+
+// resize gives b with length n, with new memory only if it has too little. What it held is lost. New memory has one of
+// few sizes, so that what served one frame serves the next.
 func resize(b []byte, n int) []byte {
-	if cap(b) < n {
-		return make([]byte, n, n+n/8)
+	switch {
+	case n <= cap(b):
+		return b[:n]
+	case n < TargetFrame/8:
+		return make([]byte, n, 2*n)
+	case n <= roomOfFrame:
+		return make([]byte, n, roomOfFrame)
 	}
-	return b[:n]
+	return make([]byte, n)
 }
 
 // openError turns "no such file" into ErrNoPack and names the pack in every error that is no damage.

@@ -28,8 +28,8 @@ func (db *DB) VerifyFile(ctx context.Context, file string, name Name, each func(
 		return openError(name, err)
 	}
 	r.name = name
-	b := db.scratch.Get().(*buffers)
-	defer db.scratch.Put(b)
+	b := db.scratch.get()
+	defer db.scratch.put(b)
 	h := db.hashers.Get().(*keys.Hasher)
 	defer db.hashers.Put(h)
 	v := &verification{r: r, codec: db.codec, hasher: h, each: each, b: b, sum: sha256.New()}
@@ -44,8 +44,8 @@ func (db *DB) QuickVerify(ctx context.Context, name Name) error {
 		return openError(name, err)
 	}
 	r.name = name
-	b := db.scratch.Get().(*buffers)
-	defer db.scratch.Put(b)
+	b := db.scratch.get()
+	defer db.scratch.put(b)
 	v := &verification{r: r, b: b, sum: sha256.New()}
 	return errors.Join(v.finish(ctx), r.close())
 }
