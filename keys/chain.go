@@ -35,18 +35,44 @@ func sealRoster(r *Roster, vault VaultID, generation uint32, secret *[32]byte) (
 	return contentFile(rosterDir, r.Number, sealed), nil
 }
 
-// openRoster reads a roster's file; secrets gives the vault secret of a generation.
-func openRoster(data []byte, number uint32, vault VaultID, secrets func(uint32) *[32]byte) (*Roster, error) {
+// rosterSealers opens rosters of every generation whose secret is at hand. One goroutine at a time may use it.
+type rosterSealers struct {
+	vault   VaultID
+	secrets map[uint32]*[32]byte
+	made    map[uint32]*Sealer
+}
+
+func newRosterSealers(vault VaultID, ring *keyring, secret *[32]byte) *rosterSealers {
+	s := &rosterSealers{vault: vault, secrets: map[uint32]*[32]byte{ring.generation: secret}, made: map[uint32]*Sealer{}}
+	for i := range ring.past {
+		s.secrets[ring.past[i].number] = &ring.past[i].key
+	}
+	return s
+}
+
+func (r *rosterSealers) of(generation uint32) (*Sealer, error) {
+	if s := r.made[generation]; s != nil {
+		return s, nil
+	}
+	secret := r.secrets[generation]
+	if secret == nil {
+		return nil, fmt.Errorf("sealed under generation %d, which the keyring does not hold: %w", generation, ErrTampered)
+	}
+	s, err := newSealer(secret, r.vault, labelRoster)
+	if err != nil {
+		return nil, err
+	}
+	r.made[generation] = s
+	return s, nil
+}
+
+// openRoster reads a roster's file.
+func openRoster(data []byte, number uint32, sealers *rosterSealers) (*Roster, error) {
 	header, sealed, err := splitControl(data, rosterMagic, rosterFileVersion, 2)
 	if err != nil {
 		return nil, err
 	}
-	generation := binary.BigEndian.Uint32(header[len(header)-8:])
-	secret := secrets(generation)
-	if secret == nil {
-		return nil, fmt.Errorf("sealed under generation %d, which the keyring does not hold: %w", generation, ErrTampered)
-	}
-	s, err := newSealer(secret, vault, labelRoster)
+	s, err := sealers.of(binary.BigEndian.Uint32(header[len(header)-8:]))
 	if err != nil {
 		return nil, err
 	}

@@ -194,9 +194,9 @@ func FuzzControlFiles(f *testing.F) {
 	}
 	f.Add(rosterFile.Data)
 	f.Add(ringFile.Data)
-	secrets := func(uint32) *[32]byte { return &v.secret }
+	sealers := newRosterSealers(v.id, v.ring, &v.secret)
 	f.Fuzz(func(t *testing.T, data []byte) {
-		if _, err := openRoster(data, r.Number, v.id, secrets); err == nil && !bytes.Equal(data, rosterFile.Data) {
+		if _, err := openRoster(data, r.Number, sealers); err == nil && !bytes.Equal(data, rosterFile.Data) {
 			t.Fatalf("opened a forged roster %x", data)
 		}
 		if _, err := openKeyring(data, 1, &v.secret, v.id); err == nil && !bytes.Equal(data, ringFile.Data) {

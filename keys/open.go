@@ -49,7 +49,12 @@ func OpenWithAge(s Store, keys []age.Identity, id *Identity, pinned VaultID) (*V
 	if err != nil {
 		return nil, err
 	}
-	var lines []*slotLine
+	newest, err := o.newestGeneration()
+	if err != nil {
+		return nil, err
+	}
+	var older []*slotLine
+	var failed error
 	for _, slot := range slots {
 		if slot.stanza.kind == "scrypt" {
 			continue
@@ -61,13 +66,37 @@ func OpenWithAge(s Store, keys []age.Identity, id *Identity, pinned VaultID) (*V
 			o.problem(slot.name, err)
 		case line.vault != pinned:
 			o.problem(slot.name, ErrForeign)
+		case line.generation < newest:
+			older = append(older, line)
 		default:
-			lines = append(lines, line)
+			// Whoever knows our recipient can wrap lines of his own; only the right secret opens a keyring.
+			v, err := o.open(line)
+			if err == nil {
+				return v, nil
+			}
+			failed = cmp.Or(failed, err)
 		}
 	}
-	// Whoever knows our recipient can wrap lines of his own; only the right secret opens a keyring.
-	slices.SortStableFunc(lines, func(a, b *slotLine) int { return cmp.Compare(b.generation, a.generation) })
-	return o.openAny(lines, ErrNoSlot)
+	slices.SortStableFunc(older, func(a, b *slotLine) int { return cmp.Compare(b.generation, a.generation) })
+	for _, line := range older {
+		v, err := o.open(line)
+		if err == nil {
+			return v, nil
+		}
+		failed = cmp.Or(failed, err)
+	}
+	return nil, cmp.Or(failed, o.failure(ErrNoSlot))
+}
+
+// newestGeneration is the greatest that a keyring's name claims. A false claim costs time and nothing else.
+func (o *opener) newestGeneration() (newest uint32, err error) {
+	names, err := o.list(keyringDir)
+	for _, name := range names {
+		if n, _, ok := parseContentName(name); ok {
+			newest = max(newest, n)
+		}
+	}
+	return newest, err
 }
 
 // OpenWithPassphrase opens a vault by a passphrase or by recovery words, which may be typed with capitals and extra spaces.
@@ -105,7 +134,7 @@ func OpenWithPassphrase(s Store, pass []byte, maxWork int, id *Identity) (*Vault
 				return nil, err
 			}
 			if line != nil {
-				return o.openAny([]*slotLine{line}, ErrNoSlot)
+				return o.open(line)
 			}
 		}
 	}
@@ -237,24 +266,7 @@ func (o *opener) slots() ([]foundSlot, error) {
 	return list, nil
 }
 
-// openAny opens the vault by the first line whose secret fits.
-func (o *opener) openAny(lines []*slotLine, plain error) (*Vault, error) {
-	if len(lines) == 0 {
-		return nil, o.failure(plain)
-	}
-	var first error
-	for _, line := range lines {
-		v, err := o.open(line)
-		if err == nil {
-			return v, nil
-		}
-		if first == nil {
-			first = err
-		}
-	}
-	return nil, first
-}
-
+// open opens the vault by a line, if its secret fits.
 func (o *opener) open(line *slotLine) (*Vault, error) {
 	rings, err := o.keyrings(line)
 	if err != nil {
@@ -362,17 +374,7 @@ func (o *opener) rosters(ring *keyring, secret *[32]byte) ([]foundRoster, error)
 	if err != nil {
 		return nil, err
 	}
-	secrets := func(generation uint32) *[32]byte {
-		if generation == ring.generation {
-			return secret
-		}
-		for i := range ring.past {
-			if ring.past[i].number == generation {
-				return &ring.past[i].key
-			}
-		}
-		return nil
-	}
+	sealers := newRosterSealers(ring.vault, ring, secret)
 	var list []foundRoster
 	for _, base := range names[:min(len(names), rosterCountLimit)] {
 		n, hash, ok := parseContentName(base)
@@ -387,7 +389,7 @@ func (o *opener) rosters(ring *keyring, secret *[32]byte) ([]foundRoster, error)
 		if data == nil {
 			continue
 		}
-		r, err := openRoster(data, n, ring.vault, secrets)
+		r, err := openRoster(data, n, sealers)
 		switch {
 		case errors.Is(err, errSealedNewer):
 			// Passing over it could mean passing over a revocation.

@@ -110,23 +110,23 @@ func TestCountsAreCheckedBeforeMemoryIsTaken(t *testing.T) {
 
 func TestControlFileVersions(t *testing.T) {
 	v, r := fullRoster(t)
-	secrets := func(uint32) *[32]byte { return &v.secret }
+	sealers := newRosterSealers(v.id, v.ring, &v.secret)
 	f, err := sealRoster(r, v.id, 1, &v.secret)
 	if err != nil {
 		t.Fatal(err)
 	}
 	newer := append([]byte(nil), f.Data...)
 	newer[len(rosterMagic)] = 2
-	if _, err := openRoster(newer, r.Number, v.id, secrets); !errors.Is(err, ErrNewer) || !strings.Contains(err.Error(), "version 2") {
+	if _, err := openRoster(newer, r.Number, sealers); !errors.Is(err, ErrNewer) || !strings.Contains(err.Error(), "version 2") {
 		t.Errorf("version 2: %v", err)
 	}
-	if _, err := openRoster(f.Data, r.Number+1, v.id, secrets); !errors.Is(err, ErrTampered) {
+	if _, err := openRoster(f.Data, r.Number+1, sealers); !errors.Is(err, ErrTampered) {
 		t.Errorf("another number: %v", err)
 	}
-	if _, err := openRoster(f.Data, r.Number, VaultID{1}, secrets); !errors.Is(err, ErrTampered) {
+	if _, err := openRoster(f.Data, r.Number, newRosterSealers(VaultID{1}, v.ring, &v.secret)); !errors.Is(err, ErrTampered) {
 		t.Errorf("another vault: %v", err)
 	}
-	if _, err := openRoster(f.Data, r.Number, v.id, func(uint32) *[32]byte { return nil }); !errors.Is(err, ErrTampered) {
+	if _, err := openRoster(f.Data, r.Number, newRosterSealers(v.id, &keyring{generation: 2}, &v.secret)); !errors.Is(err, ErrTampered) {
 		t.Errorf("no secret: %v", err)
 	}
 	if len(f.Data) != len(rosterMagic)+9+CommittedOverhead+rosterStep {
