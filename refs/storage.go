@@ -100,16 +100,6 @@ func (d logDir) sequences() (seqs []uint64, strange []string, err error) {
 // read gives a record's bytes.
 func (d logDir) read(seq uint64) ([]byte, error) { return readIn(d.Dir, seqName(seq), MaxRecord) }
 
-// has says whether a record's file exists.
-func (d logDir) has(seq uint64) (bool, error) {
-	var st vfs.Stat
-	err := d.Lstat(seqName(seq), &st)
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	return err == nil, err
-}
-
 // readIn reads a regular file of at most limit bytes.
 func readIn(d vfs.Dir, name string, limit int64) (data []byte, err error) {
 	f, err := d.OpenFile(name, os.O_RDONLY, 0)
