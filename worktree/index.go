@@ -37,7 +37,12 @@ type Index struct {
 	data []byte // the decrypted stream
 	text string // the same bytes: names are cut from it without copying
 	idx  indexTable
+	base objects.ID
 }
+
+// Base is the root tree that the index speaks of: HEAD's when it was written. It is zero for an index of no commit. A
+// crash may leave an index that is behind HEAD; comparing Base tells.
+func (ix *Index) Base() objects.ID { return ix.base }
 
 // EmptyIndex is the index of a work tree in which nothing is tracked.
 func EmptyIndex() *Index { return &Index{} }

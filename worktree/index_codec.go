@@ -14,6 +14,7 @@ import (
 //	table     of each directory, in path order: length of path | path | offset of its block | length of its block
 //	places    of each directory: u64 offset in the table | u32 number of the first directory after its subtree
 //	footer    u64 offset of table | u64 offset of places | u64 number of directories | u64 seconds, u32 nanoseconds: as of
+//	          | ID of the root tree that the entries are those of
 //
 //	block     flags | key | [length of raw | raw] | [tree: ID, entries, bytes]
 //	          | number of pieces | of each: offset, length | entries to the end of the block

@@ -25,7 +25,7 @@ const (
 	segmentSize  = 1 << 20
 	sealedSize   = segmentSize + keys.Overhead
 	maxIndexSize = 64 << 30
-	footerSize   = 3*8 + 12
+	footerSize   = 3*8 + 12 + 32
 )
 
 // segmentAAD is what a segment is bound to.
@@ -118,6 +118,7 @@ func parseIndex(data []byte) (*Index, error) {
 	if table > places || places > end || n > end/placeSize || places+n*placeSize != end {
 		return nil, damaged("footer")
 	}
+	copy(ix.base[:], foot[footerSize-len(ix.base):])
 	ix.idx = indexTable{data: data[:places:places], text: ix.text, table: int(table), places: data[places:end:end]}
 	return ix, ix.check(int(table), int(places))
 }

@@ -37,6 +37,7 @@ type IndexWriter struct {
 	name   string
 	sealer *keys.Sealer
 	asOf   vfs.Time
+	base   objects.ID
 	blocks sync.Pool // *DirBlock
 
 	mu      sync.Mutex
@@ -97,6 +98,13 @@ func NewIndexWriter(local vfs.FS, name string, s *keys.Sealer, asOf vfs.Time) (*
 	}
 	w.stream = make([]byte, 0, segmentSize)
 	return w, nil
+}
+
+// SetBase says which root tree the index speaks of; see [Index.Base].
+func (w *IndexWriter) SetBase(tree objects.ID) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.base = tree
 }
 
 // DirBlock is one directory on its way into the index. Its fields but Path and Key may be set until WriteDir.
@@ -293,6 +301,7 @@ func (w *IndexWriter) finish() error {
 	foot = binary.BigEndian.AppendUint64(foot, uint64(len(w.rows)))
 	foot = binary.BigEndian.AppendUint64(foot, uint64(w.asOf.Sec))
 	foot = binary.BigEndian.AppendUint32(foot, w.asOf.Nsec)
+	foot = append(foot, w.base[:]...)
 	w.append(foot)
 	if w.err == nil {
 		w.seal(true)
