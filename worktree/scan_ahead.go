@@ -14,8 +14,9 @@ import (
 const (
 	// maxBatch is how many items of one directory are in memory at a time.
 	maxBatch = 16 << 10
-	// maxAhead is how many items may wait for the consumer before the workers pause.
-	maxAhead = 32 << 10
+	// maxAhead is how many items may wait for the consumer before the workers pause. Few enough that their memory is
+	// used again while it is still in the processor's cache.
+	maxAhead = 4 << 10
 	// dirCost is what a directory counts for among them, besides its items.
 	dirCost = 16
 )
@@ -303,7 +304,7 @@ func (s *Scanner) newScan() *DirScan {
 
 // keep takes a DirScan back, unless it is a very large one.
 func (s *Scanner) keep(d *DirScan) {
-	if cap(d.Items) > 4096 || len(s.free) > 64 {
+	if cap(d.Items) > maxAhead || len(s.free) > 256 {
 		return
 	}
 	d.slab.reset()

@@ -125,6 +125,7 @@ func (m *merge) prepare(d *DirScan) error {
 	}
 	slices.SortFunc(names, func(a, b vfs.DirName) int { return strings.Compare(a.Name, b.Name) })
 	m.names, m.listed, m.complete = names, true, true
+	d.Items = slices.Grow(d.Items, min(len(names), maxBatch))
 	d.Nested = n.parent != nil && hasName(names, vaultDir)
 	if d.Nested && (n.row < 0 || d.Index.Removed) {
 		m.names = names[:0]
