@@ -1,0 +1,259 @@
+package repo
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"path"
+	"strings"
+
+	"evault/objects"
+)
+
+// ChangeKind says what became of a path, in the letters that git uses where it has one.
+type ChangeKind byte
+
+// The kinds of change.
+const (
+	Added       ChangeKind = 'A' // new: in the later of two commits, or tracked and not committed yet
+	Modified    ChangeKind = 'M'
+	Deleted     ChangeKind = 'D' // gone from the later of two commits, or no longer tracked
+	TypeChanged ChangeKind = 'T' // a file became a folder, a link, ...
+	Missing     ChangeKind = '!' // tracked and gone from the disk
+	Untracked   ChangeKind = '?'
+	Ignored     ChangeKind = 'I'
+)
+
+// Details of a Modified: what differs.
+const (
+	DetailContent = "content"
+	DetailMode    = "mode"
+	DetailOwner   = "owner"
+	DetailTimes   = "times"
+	DetailXattrs  = "xattrs"
+	DetailTarget  = "target"
+	DetailLinks   = "links" // which files are hard links of each other
+)
+
+// Change is one path that differs.
+type Change struct {
+	Path    string
+	Kind    ChangeKind
+	IsDir   bool
+	Details []string
+	OldSize uint64
+	NewSize uint64
+}
+
+// Changes compares two commits, path by path in ascending order; a zero ID stands for the empty tree. Paths limit the
+// comparison to files and what is below folders; none means everything. The times of folders are no change.
+func (r *Repository) Changes(ctx context.Context, a, b objects.ID, paths []string) ([]Change, error) {
+	var out []Change
+	oldTree, err := r.treeOf(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	newTree, err := r.treeOf(ctx, b)
+	if err != nil {
+		return nil, err
+	}
+	db, err := r.database()
+	if err != nil {
+		return nil, err
+	}
+	d := treeDiff{src: db, paths: paths, each: func(c Change) error { out = append(out, c); return nil }}
+	return out, d.trees(ctx, "", oldTree, newTree)
+}
+
+// treeOf gives the root tree of a commit; zero for zero.
+func (r *Repository) treeOf(ctx context.Context, commit objects.ID) (objects.ID, error) {
+	if commit.IsZero() {
+		return objects.ID{}, nil
+	}
+	c, err := r.loadCommit(ctx, commit)
+	if err != nil {
+		return objects.ID{}, err
+	}
+	return c.Tree, nil
+}
+
+// treeDiff walks two trees side by side and skips what has the same ID.
+type treeDiff struct {
+	src   objects.Source
+	paths []string
+	each  func(Change) error
+}
+
+// entryStream gives the entries of one folder in order. The entry is valid until the next call.
+type entryStream func() (*objects.Entry, error, bool)
+
+func streamDir(ctx context.Context, src objects.Source, tree objects.ID) (entryStream, func()) {
+	if tree.IsZero() {
+		return func() (*objects.Entry, error, bool) { return nil, nil, false }, func() {}
+	}
+	seq := func(yield func(*objects.Entry, error) bool) {
+		err := objects.ReadDir(ctx, src, tree, func(e *objects.Entry, _ []byte) error {
+			if !yield(e, nil) {
+				return errStop
+			}
+			return nil
+		})
+		if err != nil && err != errStop {
+			yield(nil, err)
+		}
+	}
+	next, stop := iter.Pull2(seq)
+	return next, stop
+}
+
+func (d *treeDiff) trees(ctx context.Context, dir string, a, b objects.ID) error {
+	if a == b || !d.touches(dir) {
+		return ctx.Err()
+	}
+	nextOld, stopOld := streamDir(ctx, d.src, a)
+	defer stopOld()
+	nextNew, stopNew := streamDir(ctx, d.src, b)
+	defer stopNew()
+	was, err, _ := nextOld()
+	if err != nil {
+		return fmt.Errorf("%s: %w", display(dir), err)
+	}
+	is, err, _ := nextNew()
+	for err == nil && (was != nil || is != nil) {
+		switch {
+		case is == nil || was != nil && was.Name < is.Name:
+			if err = d.pair(ctx, dir, was, nil); err == nil {
+				was, err, _ = nextOld()
+			}
+		case was == nil || is.Name < was.Name:
+			if err = d.pair(ctx, dir, nil, is); err == nil {
+				is, err, _ = nextNew()
+			}
+		default:
+			if err = d.pair(ctx, dir, was, is); err == nil {
+				was, err, _ = nextOld()
+			}
+			if err == nil {
+				is, err, _ = nextNew()
+			}
+		}
+	}
+	return err
+}
+
+// pair compares what two trees hold under one name; nil is nothing.
+func (d *treeDiff) pair(ctx context.Context, dir string, was, is *objects.Entry) error {
+	name := ""
+	if is != nil {
+		name = is.Name
+	} else {
+		name = was.Name
+	}
+	full := path.Join(dir, name)
+	if !d.touches(full) {
+		return nil
+	}
+	if c, changed := compareEntries(full, was, is); changed && d.covers(full) {
+		if err := d.each(c); err != nil {
+			return err
+		}
+	}
+	var oldTree, newTree objects.ID
+	if was != nil && was.IsDir() {
+		oldTree = was.Tree
+	}
+	if is != nil && is.IsDir() {
+		newTree = is.Tree
+	}
+	return d.trees(ctx, full, oldTree, newTree)
+}
+
+// compareEntries says how two entries of one path differ, the contents of folders left aside.
+func compareEntries(full string, was, is *objects.Entry) (Change, bool) {
+	c := Change{Path: full}
+	switch {
+	case was == nil:
+		c.Kind, c.IsDir, c.NewSize = Added, is.IsDir(), is.Size
+	case is == nil:
+		c.Kind, c.IsDir, c.OldSize = Deleted, was.IsDir(), was.Size
+	case was.Type != is.Type:
+		c.Kind, c.IsDir, c.OldSize, c.NewSize = TypeChanged, is.IsDir(), was.Size, is.Size
+	default:
+		c.Kind, c.IsDir, c.OldSize, c.NewSize = Modified, is.IsDir(), was.Size, is.Size
+		c.Details = entryDetails(was, is)
+		return c, len(c.Details) > 0
+	}
+	return c, true
+}
+
+// entryDetails lists what differs between two entries of the same type.
+func entryDetails(was, is *objects.Entry) []string {
+	var out []string
+	note := func(differs bool, detail string) {
+		if differs {
+			out = append(out, detail)
+		}
+	}
+	dir := is.IsDir()
+	note(!dir && (was.Size != is.Size || !was.Content.Equal(&is.Content) || was.Major != is.Major || was.Minor != is.Minor), DetailContent)
+	note(was.Target != is.Target, DetailTarget)
+	note(was.Mode != is.Mode, DetailMode)
+	note(was.UID != is.UID || was.GID != is.GID, DetailOwner)
+	note(!dir && was.Mtime != is.Mtime, DetailTimes)
+	note(!sameXattrs(was.Xattrs, is.Xattrs), DetailXattrs)
+	note((was.LinkGroup == 0) != (is.LinkGroup == 0), DetailLinks)
+	return out
+}
+
+func sameXattrs(a, b []objects.Xattr) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i].Name != b[i].Name || string(a[i].Value) != string(b[i].Value) {
+			return false
+		}
+	}
+	return true
+}
+
+// touches reports whether a path is one of those asked for, below one of them, or above one.
+func (d *treeDiff) touches(full string) bool {
+	return len(d.paths) == 0 || full == "" || pathsTouch(d.paths, full)
+}
+
+// covers reports whether a path is one of those asked for or below one.
+func (d *treeDiff) covers(full string) bool {
+	return len(d.paths) == 0 || pathsCover(d.paths, full)
+}
+
+func pathsTouch(paths []string, full string) bool {
+	for _, p := range paths {
+		if isUnder(full, p) || isUnder(p, full) {
+			return true
+		}
+	}
+	return false
+}
+
+func pathsCover(paths []string, full string) bool {
+	for _, p := range paths {
+		if isUnder(full, p) {
+			return true
+		}
+	}
+	return false
+}
+
+// isUnder reports whether p is dir or below it; "" is the root.
+func isUnder(p, dir string) bool {
+	return dir == "" || p == dir || strings.HasPrefix(p, dir) && p[len(dir)] == '/'
+}
+
+// display names a folder for people.
+func display(dir string) string {
+	if dir == "" {
+		return "."
+	}
+	return dir
+}

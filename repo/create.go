@@ -1,0 +1,191 @@
+package repo
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+
+	"evault/internal/vfs"
+	"evault/keys"
+	"evault/refs"
+)
+
+// InitOptions say how a vault is made.
+type InitOptions struct {
+	Label         string // what to call this device in the roster; required
+	Branch        string // the first branch; empty: main
+	Passphrase    []byte // nil: no passphrase slot
+	RecoveryWords bool   // generate a slot that twenty-odd words open
+	Recipients    []string
+	WorkFactor    int // log2 of scrypt's N; 0: the default
+}
+
+// InitResult is what a user should be told about a new vault.
+type InitResult struct {
+	Vault         keys.VaultID
+	Device        keys.DeviceID
+	NewIdentity   bool
+	RecoveryWords string // shown once and kept nowhere
+	Notes         []string
+}
+
+// buildingPrefix begins the name of a vault that is being made.
+const buildingPrefix = ".evault-tmp-init-"
+
+// Init makes a vault in the work tree. The folder .evault appears by one rename, complete and durable, or not at all; what
+// a crash leaves is swept by the next Init.
+func Init(ctx context.Context, p Places, s Settings, o InitOptions) (*InitResult, error) {
+	if _, err := p.Work.LstatStat(VaultDir); err == nil {
+		return nil, fmt.Errorf("%s: %w", path.Join(p.WorkPath, VaultDir), ErrExists)
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	if o.Branch == "" {
+		o.Branch = "main"
+	}
+	if err := refs.ValidateBranchName(o.Branch); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUsage, err)
+	}
+	if err := sweepBuilding(p.Work); err != nil {
+		return nil, err
+	}
+	id, created, err := EnsureIdentity(p, s)
+	if err != nil {
+		return nil, err
+	}
+	made, err := keys.NewVault(keys.NewVaultOptions{
+		Identity: id, Label: o.Label, Passphrase: o.Passphrase, RecoveryWords: o.RecoveryWords,
+		Recipients: o.Recipients, WorkFactor: o.WorkFactor,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := build(ctx, p, s, made, o.Branch); err != nil {
+		return nil, err
+	}
+	return &InitResult{Vault: made.Vault.ID(), Device: id.DeviceID(), NewIdentity: created,
+		RecoveryWords: made.RecoveryWords, Notes: made.Notes}, nil
+}
+
+// build writes a vault under a temporary name and renames it.
+func build(ctx context.Context, p Places, s Settings, made *keys.Created, branch string) (err error) {
+	var random [8]byte
+	rand.Read(random[:])
+	temp := buildingPrefix + hex.EncodeToString(random[:])
+	if err := p.Work.Mkdir(temp, 0o700); err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, p.Work.RemoveAll(temp))
+		}
+	}()
+	vault, err := p.Work.Sub(temp)
+	if err != nil {
+		return err
+	}
+	err = errors.Join(fill(ctx, vault, p, s, made, branch), vault.Close())
+	if err != nil {
+		return err
+	}
+	if err := p.Work.RenameNoReplace(temp, VaultDir); err != nil {
+		return err
+	}
+	return p.Work.SyncDir(".")
+}
+
+// fill writes everything of a new vault below vault.
+func fill(ctx context.Context, vault vfs.FS, p Places, s Settings, made *keys.Created, branch string) error {
+	for _, dir := range []string{storeDir, localDir, "store/roster", "store/keyring", "store/slots", "store/packs",
+		"store/logs", "store/incoming", "store/damaged", "local/slots", "local/outbox"} {
+		if err := vault.Mkdir(dir, 0o700); err != nil {
+			return err
+		}
+	}
+	if err := writeConfig(vault, Config{Format: FormatConfig{Version: configVersion}}); err != nil {
+		return err
+	}
+	if err := vfs.PublishNew(vault, localDir+"/"+vaultIDName, []byte(made.Vault.ID().String()+"\n"), 0o600); err != nil {
+		return err
+	}
+	if err := writeKeyFiles(vault, made.Files, made.LocalOnly); err != nil {
+		return err
+	}
+	if err := vault.SyncDir("."); err != nil {
+		return err
+	}
+	if err := vault.SyncDir(storeDir); err != nil {
+		return err
+	}
+	return firstRecord(ctx, vault, p, s, made.Vault, branch)
+}
+
+// writeKeyFiles publishes rosters, keyrings and slots, in their order. Their names are hashes: what is there is the same.
+func writeKeyFiles(vault vfs.FS, lists ...[]keys.File) error {
+	for _, files := range lists {
+		for _, f := range files {
+			name := f.Name
+			if !strings.HasPrefix(name, localDir+"/") {
+				name = storeDir + "/" + name
+			}
+			if err := vfs.PublishNew(vault, name, f.Data, 0o600); err != nil && !errors.Is(err, fs.ErrExist) {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// firstRecord begins the log of the local store: from here on HEAD is on a branch that has no commit yet.
+func firstRecord(ctx context.Context, vault vfs.FS, p Places, s Settings, v *keys.Vault, branch string) error {
+	store, err := vault.Sub(storeDir)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	local, err := vault.Sub(localDir)
+	if err != nil {
+		return err
+	}
+	defer local.Close()
+	storeID, err := refs.CreateStoreID(store)
+	if err != nil {
+		return err
+	}
+	clone, _, err := refs.EnsureClone(vault)
+	if err != nil {
+		return err
+	}
+	log, err := refs.Open(refs.Options{Store: store, Local: local, State: p.State, Vault: v, StoreID: storeID, CloneID: clone})
+	if err != nil {
+		return err
+	}
+	now, zone := stamp(s.now())
+	_, err = log.Append(ctx, refs.Operation{Name: "init", Description: "new vault", Time: now, Zone: zone,
+		HeadAfter: refs.Head{Branch: branch}})
+	if err != nil {
+		return err
+	}
+	return log.SyncHead(vault)
+}
+
+// sweepBuilding removes what an interrupted Init left.
+func sweepBuilding(work vfs.FS) error {
+	names, err := listNames(work, ".")
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if len(name) > len(buildingPrefix) && name[:len(buildingPrefix)] == buildingPrefix {
+			if err := work.RemoveAll(name); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

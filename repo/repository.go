@@ -1,0 +1,306 @@
+package repo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"strings"
+
+	"evault/internal/vfs"
+	"evault/keys"
+	"evault/objects"
+	"evault/pack"
+	"evault/refs"
+)
+
+// Folders and files of .evault that this package knows; docs/format.md describes them all.
+const (
+	storeDir    = "store"
+	localDir    = "local"
+	vaultIDName = "vault" // in local/: the vault that this clone is of
+	indexName   = "index" // in local/
+)
+
+// Repository is an open vault with its work tree. Its verbs may not run at the same time in one process; the lock keeps
+// other processes out while one of them changes anything.
+type Repository struct {
+	places   Places
+	settings Settings
+	config   Config
+	store    vfs.FS
+	local    vfs.FS
+	vault    *keys.Vault
+	refs     *refs.Refs
+	db       *pack.DB // opened when first needed
+	lock     io.Closer
+	notes    []string
+}
+
+// Mode says what a verb is going to do.
+type Mode uint8
+
+const (
+	// ReadOnly changes nothing and takes no lock.
+	ReadOnly Mode = iota
+	// Writing takes the vault's lock.
+	Writing
+)
+
+// Open opens the vault of a work tree and unlocks it: by this device's slot, in a few milliseconds, or else by the
+// passphrase that Settings.Passphrase gives.
+//
+// Errors: ErrNoVault, ErrForeignOwner, ErrNewer, ErrLocked, ErrNotUnlocked, keys.ErrWrongPassphrase, ErrSecurity.
+func Open(ctx context.Context, p Places, s Settings, mode Mode) (*Repository, error) {
+	r := &Repository{places: p, settings: s}
+	if err := r.open(ctx, mode); err != nil {
+		return nil, errors.Join(err, r.Close())
+	}
+	return r, nil
+}
+
+func (r *Repository) open(ctx context.Context, mode Mode) (err error) {
+	if r.places.Vault == nil {
+		return ErrNoVault
+	}
+	if err := r.checkOwner(); err != nil {
+		return err
+	}
+	if err := r.readConfig(); err != nil {
+		return err
+	}
+	if mode == Writing {
+		if r.lock, err = lock(ctx, r.places.Vault, r.settings.Wait); err != nil {
+			return err
+		}
+	}
+	if r.store, err = r.places.Vault.Sub(storeDir); err != nil {
+		return fmt.Errorf("%s/%s: %w", VaultDir, storeDir, err)
+	}
+	if r.local, err = r.places.Vault.Sub(localDir); err != nil {
+		return fmt.Errorf("%s/%s: %w", VaultDir, localDir, err)
+	}
+	if err := r.unlock(ctx); err != nil {
+		return err
+	}
+	if mode == Writing {
+		if err := r.admitThisDevice(); err != nil {
+			return err
+		}
+	}
+	return r.openRefs(mode)
+}
+
+func (r *Repository) checkOwner() error {
+	st, err := r.places.Vault.LstatStat(".")
+	if err != nil {
+		return fmt.Errorf("%s: %w", VaultDir, err)
+	}
+	if r.settings.UserID >= 0 && int(st.UID) != r.settings.UserID {
+		return fmt.Errorf("%s: %w (user %d)", VaultDir, ErrForeignOwner, st.UID)
+	}
+	return nil
+}
+
+func (r *Repository) readConfig() error {
+	own, err := ReadConfig(r.places.Vault)
+	if err != nil {
+		return fmt.Errorf("%s/%w", VaultDir, err)
+	}
+	switch {
+	case own.Format.Version > configVersion:
+		return fmt.Errorf("%w: the vault has format %d, this evault knows %d", ErrNewer, own.Format.Version, configVersion)
+	case own.Format.Version < 1:
+		return fmt.Errorf("%s/%s: it does not say format.version (is the file cut short? it must hold \"[format]\" and \"version = %d\")",
+			VaultDir, configName, configVersion)
+	}
+	user, err := ReadConfig(r.places.Config)
+	if err != nil {
+		return fmt.Errorf("configuration of the user: %w", err)
+	}
+	r.config = MergeConfig(user, own)
+	return nil
+}
+
+// unlock opens the vault's secrets, by the device's slot if it can.
+func (r *Repository) unlock(ctx context.Context) error {
+	text, err := readFile(r.local, vaultIDName, 100)
+	if err != nil {
+		return fmt.Errorf("%s/%s/%s: %w", VaultDir, localDir, vaultIDName, err)
+	}
+	pinned, err := keys.ParseVaultID(strings.TrimSpace(string(text)))
+	if err != nil {
+		return fmt.Errorf("%s/%s/%s: %w", VaultDir, localDir, vaultIDName, err)
+	}
+	files := keyStore{r.store, r.local}
+	id, err := LoadIdentity(r.places, r.settings)
+	if errors.Is(err, fs.ErrNotExist) {
+		if r.settings.Passphrase == nil {
+			return ErrNotUnlocked
+		}
+		// A device that is to become a member needs an identity; making one changes nothing in the vault.
+		id, _, err = EnsureIdentity(r.places, r.settings)
+	}
+	if err != nil {
+		return err
+	}
+	r.vault, err = keys.OpenWithIdentity(files, id, pinned)
+	if !errors.Is(err, keys.ErrNoSlot) {
+		return err
+	}
+	return r.unlockWithPassphrase(ctx, files, id, pinned)
+}
+
+// maxLocalWork bounds the scrypt work of slots found on this machine: log2 of N. 22 takes about 16 seconds.
+const maxLocalWork = 22
+
+func (r *Repository) unlockWithPassphrase(ctx context.Context, files keyStore, id *keys.Identity, pinned keys.VaultID) error {
+	if r.settings.Passphrase == nil {
+		return ErrNotUnlocked
+	}
+	pass, err := r.settings.Passphrase(ctx)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrNotUnlocked, err)
+	}
+	vault, err := keys.OpenWithPassphrase(files, pass, maxLocalWork, id)
+	if err != nil {
+		return err
+	}
+	if vault.ID() != pinned {
+		return fmt.Errorf("%w: the passphrase opens vault %s, and this is a clone of %s", ErrSecurity, vault.ID(), pinned)
+	}
+	r.vault = vault
+	return nil
+}
+
+// admitThisDevice makes this device a member when it is none and somebody came with the passphrase or the recovery words:
+// those carry the recovery admin's seed for this very case.
+func (r *Repository) admitThisDevice() error {
+	if r.vault.Device() != (keys.DeviceEntry{}) {
+		return nil
+	}
+	roster, slot, err := r.vault.AdmitDevice(r.settings.deviceLabel())
+	if err != nil {
+		return fmt.Errorf("making this device a member of the vault: %w", err)
+	}
+	if err := writeKeyFiles(r.places.Vault, []keys.File{slot, roster}); err != nil {
+		return fmt.Errorf("making this device a member of the vault: %w", err)
+	}
+	r.notes = append(r.notes, "this device is now a member of the vault and opens it without the passphrase")
+	return nil
+}
+
+func (r *Repository) openRefs(mode Mode) error {
+	storeID, err := refs.ReadStoreID(r.store)
+	if err != nil {
+		return err
+	}
+	clone, err := r.cloneID(mode)
+	if err != nil {
+		return err
+	}
+	r.refs, err = refs.Open(refs.Options{
+		Store: r.store, Local: r.local, State: r.places.State, Vault: r.vault,
+		StoreID: storeID, CloneID: clone, ReadOnly: mode == ReadOnly,
+		Descends: r.descends,
+	})
+	if err != nil {
+		return err
+	}
+	if mode == ReadOnly {
+		return nil
+	}
+	return r.refs.SyncHead(r.places.Vault)
+}
+
+// cloneID names this working copy. A reader of a vault that was copied takes the ID as it is; the next writer mints a new one.
+func (r *Repository) cloneID(mode Mode) (refs.CloneID, error) {
+	if mode == ReadOnly {
+		id, _, err := refs.ReadClone(r.places.Vault)
+		return id, err
+	}
+	id, _, err := refs.EnsureClone(r.places.Vault)
+	return id, err
+}
+
+// descends tells refs whether one commit comes after another; it is asked only where two logs disagree.
+func (r *Repository) descends(newer, older objects.ID) (bool, error) {
+	db, err := r.database()
+	if err != nil {
+		return false, err
+	}
+	return objects.IsAncestor(context.Background(), db, older, newer)
+}
+
+// Close gives back the lock and all that is open. It may be called on a Repository that failed to open.
+func (r *Repository) Close() error {
+	var errs []error
+	if r.db != nil {
+		errs = append(errs, r.db.Close())
+	}
+	for _, sub := range []vfs.FS{r.store, r.local} {
+		if sub != nil {
+			errs = append(errs, sub.Close())
+		}
+	}
+	if r.lock != nil {
+		errs = append(errs, r.lock.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// VaultID names the vault for good.
+func (r *Repository) VaultID() keys.VaultID { return r.vault.ID() }
+
+// Notes are sentences for the user about what opening the vault has done beside the request.
+func (r *Repository) Notes() []string { return r.notes }
+
+// database opens the object database when it is first needed: status and a commit without changes never do.
+func (r *Repository) database() (*pack.DB, error) {
+	if r.db != nil {
+		return r.db, nil
+	}
+	db, err := pack.OpenDB(pack.Options{Store: r.store, Local: r.local, Vault: r.vault})
+	if err != nil {
+		return nil, err
+	}
+	r.db = db
+	return db, nil
+}
+
+// head gives the commit that HEAD is at, zero before the first.
+func (r *Repository) head() objects.ID {
+	id, _ := r.refs.View().HeadCommit()
+	return id
+}
+
+// loadCommit reads one commit and checks its signature.
+func (r *Repository) loadCommit(ctx context.Context, id objects.ID) (*objects.Commit, error) {
+	db, err := r.database()
+	if err != nil {
+		return nil, err
+	}
+	data, err := db.Get(ctx, id, objects.KindCommit)
+	if err != nil {
+		return nil, fmt.Errorf("commit %s: %w", id.Short(), err)
+	}
+	c, err := objects.DecodeCommit(data)
+	if err != nil {
+		return nil, fmt.Errorf("commit %s: %w", id.Short(), err)
+	}
+	if err := r.vault.VerifyCommit(c.Device, c.SigningHash(), c.Signature); err != nil {
+		return nil, fmt.Errorf("%w: commit %s: %w", ErrSecurity, id.Short(), err)
+	}
+	return c, nil
+}
+
+// headTree gives the commit at HEAD; nil before the first.
+func (r *Repository) headCommit(ctx context.Context) (objects.ID, *objects.Commit, error) {
+	id := r.head()
+	if id.IsZero() {
+		return id, nil, nil
+	}
+	c, err := r.loadCommit(ctx, id)
+	return id, c, err
+}

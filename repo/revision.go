@@ -1,0 +1,329 @@
+package repo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"evault/objects"
+)
+
+// ResolveCommit finds the commit that a revision names:
+//
+//	HEAD, @           where the work tree is
+//	main, v1, heads/main
+//	0123abcd          the beginning of an ID, 8 digits or more
+//	REV~2, REV^, REV^2   ancestors, as in git
+//	main@{1}, @{1}    what a branch, or HEAD, was so many operations ago
+//	main@{yesterday}, @{2026-11-20 08:00}, @{3 days ago}   what it was then
+//
+// It fails with ErrUnknownRevision.
+func (r *Repository) ResolveCommit(ctx context.Context, rev string) (objects.ID, *objects.Commit, error) {
+	base, steps := splitSteps(rev)
+	id, err := r.resolveBase(ctx, base)
+	if err != nil {
+		return objects.ID{}, nil, err
+	}
+	c, err := r.loadCommit(ctx, id)
+	if err != nil {
+		return objects.ID{}, nil, err
+	}
+	for len(steps) > 0 {
+		var step ancestorStep
+		if step, steps, err = cutStep(steps); err != nil {
+			return objects.ID{}, nil, fmt.Errorf("%w %q: %w", ErrUnknownRevision, rev, err)
+		}
+		for range step.times {
+			if step.parent > len(c.Parents) {
+				return objects.ID{}, nil, fmt.Errorf("%w %q: commit %s has %d parents", ErrUnknownRevision, rev, id.Short(), len(c.Parents))
+			}
+			id = c.Parents[step.parent-1]
+			if c, err = r.loadCommit(ctx, id); err != nil {
+				return objects.ID{}, nil, err
+			}
+		}
+	}
+	return id, c, nil
+}
+
+// splitSteps separates a name from the ~ and ^ behind it.
+func splitSteps(rev string) (base, steps string) {
+	from := strings.LastIndexByte(rev, '}') + 1 // ~ and ^ inside @{...} are text
+	if i := strings.IndexAny(rev[from:], "~^"); i >= 0 {
+		return rev[:from+i], rev[from+i:]
+	}
+	return rev, ""
+}
+
+// ancestorStep goes to the given parent (1 is the first), so many times.
+type ancestorStep struct {
+	parent, times int
+}
+
+const maxSteps = 1 << 20
+
+func cutStep(s string) (ancestorStep, string, error) {
+	sign, rest := s[0], s[1:]
+	end := strings.IndexFunc(rest, func(c rune) bool { return c < '0' || c > '9' })
+	if end < 0 {
+		end = len(rest)
+	}
+	n := 1
+	if end > 0 {
+		var err error
+		if n, err = strconv.Atoi(rest[:end]); err != nil || n > maxSteps {
+			return ancestorStep{}, "", fmt.Errorf("%q is too large", rest[:end])
+		}
+	}
+	rest = rest[end:]
+	if rest != "" && rest[0] != '~' && rest[0] != '^' {
+		return ancestorStep{}, "", fmt.Errorf("%q is not understood", rest)
+	}
+	if sign == '~' {
+		return ancestorStep{parent: 1, times: n}, rest, nil
+	}
+	if n == 0 { // REV^0 is REV itself
+		return ancestorStep{parent: 1, times: 0}, rest, nil
+	}
+	return ancestorStep{parent: n, times: 1}, rest, nil
+}
+
+func (r *Repository) resolveBase(ctx context.Context, name string) (objects.ID, error) {
+	if ref, when, ok := cutWhen(name); ok {
+		return r.resolveThen(ctx, name, ref, when)
+	}
+	view := r.refs.View()
+	if name == "HEAD" || name == "@" || name == "" {
+		if id := r.head(); !id.IsZero() {
+			return id, nil
+		}
+		return objects.ID{}, fmt.Errorf("%w %q: there is no commit yet", ErrUnknownRevision, "HEAD")
+	}
+	for _, full := range []string{name, branchPrefix + name, tagPrefix + name, strings.TrimPrefix(name, "refs/")} {
+		if id, ok := view.Ref(full); ok {
+			return r.peel(ctx, id)
+		}
+	}
+	if id, err := r.resolvePrefix(ctx, name); err != nil || !id.IsZero() {
+		return id, err
+	}
+	return objects.ID{}, fmt.Errorf("%w %q%s", ErrUnknownRevision, name, r.suggest(name))
+}
+
+// peel follows a tag object to its commit.
+func (r *Repository) peel(ctx context.Context, id objects.ID) (objects.ID, error) {
+	db, err := r.database()
+	if err != nil {
+		return id, err
+	}
+	for range maxTagDepth {
+		data, err := db.Get(ctx, id, objects.KindTag)
+		if err != nil {
+			return id, nil // a commit; whoever loads it as one sees any fault
+		}
+		t, err := objects.DecodeTag(data)
+		if err != nil {
+			return id, fmt.Errorf("tag %s: %w", id.Short(), err)
+		}
+		id = t.Target
+	}
+	return id, fmt.Errorf("%w: tags nested deeper than %d", ErrDamaged, maxTagDepth)
+}
+
+const (
+	maxTagDepth    = 8
+	minPrefix      = 8
+	prefixExamples = 5
+)
+
+func (r *Repository) resolvePrefix(ctx context.Context, prefix string) (objects.ID, error) {
+	if len(prefix) < minPrefix || len(prefix) > 64 || strings.Trim(prefix, "0123456789abcdef") != "" {
+		return objects.ID{}, nil
+	}
+	db, err := r.database()
+	if err != nil {
+		return objects.ID{}, err
+	}
+	var found []objects.ID
+	for _, id := range db.FindPrefix(prefix, 1000) {
+		if _, err := db.Get(ctx, id, objects.KindCommit); err == nil {
+			found = append(found, id)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return objects.ID{}, nil
+	case 1:
+		return found[0], nil
+	}
+	var names []string
+	for _, id := range found[:min(len(found), prefixExamples)] {
+		names = append(names, id.Short())
+	}
+	return objects.ID{}, fmt.Errorf("%w %q: it begins %d commits: %s", ErrUnknownRevision, prefix, len(found), strings.Join(names, ", "))
+}
+
+// suggest names the refs that look like what was typed.
+func (r *Repository) suggest(name string) string {
+	best, distance := "", 3
+	for full := range r.refs.View().All() {
+		short := strings.TrimPrefix(strings.TrimPrefix(full, branchPrefix), tagPrefix)
+		if d := editDistance(name, short, distance); d < distance || d == distance && short < best {
+			best, distance = short, d
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return fmt.Sprintf(" (did you mean %q?)", best)
+}
+
+// editDistance is the Levenshtein distance of two short names, or a number above limit.
+func editDistance(a, b string, limit int) int {
+	if len(a) > 64 || len(b) > 64 || len(a)-len(b) > limit || len(b)-len(a) > limit {
+		return limit + 1
+	}
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost = 1 + min(diagonal, row[j], row[j+1])
+			}
+			diagonal, row[j+1] = row[j+1], cost
+		}
+	}
+	return row[len(b)]
+}
+
+// cutWhen splits "main@{yesterday}" into "main" and "yesterday".
+func cutWhen(name string) (ref, when string, ok bool) {
+	ref, rest, found := strings.Cut(name, "@{")
+	if !found || !strings.HasSuffix(rest, "}") {
+		return "", "", false
+	}
+	return ref, strings.TrimSuffix(rest, "}"), true
+}
+
+// resolveThen reads the log backwards for what a ref, or HEAD, was.
+func (r *Repository) resolveThen(ctx context.Context, rev, ref, when string) (objects.ID, error) {
+	count, countErr := strconv.Atoi(when)
+	var at time.Time
+	if countErr != nil {
+		var err error
+		if at, err = ParseTime(when, r.settings.now()); err != nil {
+			return objects.ID{}, fmt.Errorf("%w %q: %w", ErrUnknownRevision, rev, err)
+		}
+	}
+	positions, err := r.positions(ctx, ref)
+	if err != nil {
+		return objects.ID{}, err
+	}
+	if countErr == nil {
+		if count < 0 || count >= len(positions) {
+			return objects.ID{}, fmt.Errorf("%w %q: the log goes back %d steps", ErrUnknownRevision, rev, max(len(positions)-1, 0))
+		}
+		return positions[count].id, nil
+	}
+	for _, p := range positions {
+		if !p.at.After(at) {
+			return p.id, nil
+		}
+	}
+	return objects.ID{}, fmt.Errorf("%w %q: the log does not go back so far", ErrUnknownRevision, rev)
+}
+
+// position is where a ref was from a time on.
+type position struct {
+	id objects.ID
+	at time.Time
+}
+
+// positions lists where a branch was, or HEAD for the empty name, newest first.
+func (r *Repository) positions(ctx context.Context, ref string) ([]position, error) {
+	var out []position
+	full := branchPrefix + strings.TrimPrefix(ref, branchPrefix)
+	err := r.Reflog(ctx, 0, func(e *ReflogEntry) error {
+		if ref == "" || ref == "HEAD" {
+			if !e.Commit.IsZero() {
+				out = append(out, position{e.Commit, e.Time})
+			}
+			return nil
+		}
+		for _, c := range e.Changes {
+			if c.Name == full && !c.New.IsZero() {
+				out = append(out, position{c.New, e.Time})
+			}
+		}
+		return nil
+	})
+	if err == nil && len(out) == 0 {
+		err = fmt.Errorf("%w %q", ErrUnknownRevision, ref)
+	}
+	return out, err
+}
+
+var errTime = errors.New("not a time that is understood (try yesterday, 3 days ago, 2026-11-20, 2026-11-20 08:30)")
+
+// ParseTime reads a time as people write it, relative to now: RFC 3339, a date with or without a time of day in now's
+// zone, "now", "today", "yesterday", and "N seconds|minutes|hours|days|weeks|months|years ago".
+func ParseTime(s string, now time.Time) (time.Time, error) {
+	s = strings.TrimSpace(s)
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02 15:04:05 -0700"} {
+		if t, err := time.Parse(layout, s); err == nil {
+			return t, nil
+		}
+	}
+	for _, layout := range []string{"2006-01-02", "2006-01-02 15:04", "2006-01-02 15:04:05", "2006-01-02T15:04", "2006-01-02T15:04:05"} {
+		if t, err := time.ParseInLocation(layout, s, now.Location()); err == nil {
+			return t, nil
+		}
+	}
+	switch s {
+	case "now":
+		return now, nil
+	case "today":
+		y, m, d := now.Date()
+		return time.Date(y, m, d, 0, 0, 0, 0, now.Location()), nil
+	case "yesterday":
+		return now.AddDate(0, 0, -1), nil
+	}
+	return parseAgo(strings.Fields(strings.ReplaceAll(s, ".", " ")), now)
+}
+
+const maxAgo = 1 << 20
+
+func parseAgo(words []string, now time.Time) (time.Time, error) {
+	if len(words) < 2 || len(words) > 3 || len(words) == 3 && words[2] != "ago" {
+		return time.Time{}, errTime
+	}
+	n, err := strconv.Atoi(words[0])
+	if err != nil || n < 0 || n > maxAgo {
+		return time.Time{}, errTime
+	}
+	switch strings.TrimSuffix(words[1], "s") {
+	case "second":
+		return now.Add(-time.Duration(n) * time.Second), nil
+	case "minute":
+		return now.Add(-time.Duration(n) * time.Minute), nil
+	case "hour":
+		return now.Add(-time.Duration(n) * time.Hour), nil
+	case "day":
+		return now.AddDate(0, 0, -n), nil
+	case "week":
+		return now.AddDate(0, 0, -7*n), nil
+	case "month":
+		return now.AddDate(0, -n, 0), nil
+	case "year":
+		return now.AddDate(-n, 0, 0), nil
+	}
+	return time.Time{}, errTime
+}

@@ -1,0 +1,111 @@
+package repo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"evault/objects"
+	"evault/refs"
+)
+
+// UndoOptions say how to take the last operation back.
+type UndoOptions struct {
+	DryRun bool
+	Force  bool // overwrite what is in no commit, where files have to move back
+}
+
+// UndoResult says what was taken back.
+type UndoResult struct {
+	Undone  ReflogEntry
+	Head    refs.Head
+	Commit  objects.ID
+	Written int64
+	Deleted int64
+}
+
+// Undo takes back the newest operation that was not taken back yet. Branches and HEAD go back to where they were. The
+// files of a commit stay as they are, so its changes are changes again; after a switch or checkout the files go back too.
+// Nothing is deleted: what was undone is still in the log, and undo itself is one more operation there.
+func (r *Repository) Undo(ctx context.Context, o UndoOptions) (*UndoResult, error) {
+	rec, err := r.undoable(ctx)
+	if err != nil {
+		return nil, err
+	}
+	op, err := refs.Inverse(rec, r.refs.View())
+	switch {
+	case errors.Is(err, refs.ErrNoInverse):
+		return nil, fmt.Errorf("%w: %w", ErrNothingToUndo, err)
+	case errors.Is(err, refs.ErrConflict):
+		return nil, fmt.Errorf("%w: %w", ErrConflict, err)
+	case err != nil:
+		return nil, err
+	}
+	result := &UndoResult{Undone: *reflogEntry(rec, nil), Head: op.HeadAfter}
+	result.Commit = r.commitAfter(op)
+	if o.DryRun {
+		return result, nil
+	}
+	if !movesFiles(rec.Body.Operation) {
+		return result, r.record(ctx, op)
+	}
+	d := &destination{op: op, id: result.Commit}
+	if !d.id.IsZero() {
+		if d.commit, err = r.loadCommit(ctx, d.id); err != nil {
+			return nil, err
+		}
+	}
+	moved, err := r.moveTo(ctx, d, o.Force, false)
+	if moved != nil {
+		result.Written, result.Deleted = moved.Written, moved.Deleted
+	}
+	return result, err
+}
+
+// movesFiles reports whether an operation changed the work tree beside HEAD.
+func movesFiles(operation string) bool { return operation == "switch" || operation == "checkout" }
+
+// undoable finds the newest record that no later undo has taken back.
+func (r *Repository) undoable(ctx context.Context) (*refs.Record, error) {
+	var found *refs.Record
+	undone := 0
+	err := r.refs.Records(ctx, func(rec *refs.Record) bool {
+		if rec.Tag != r.refs.Tag() {
+			return true
+		}
+		switch {
+		case rec.Body == nil:
+			return false
+		case rec.Body.Operation == "undo":
+			undone++
+		case undone > 0:
+			undone--
+		default:
+			found = rec
+			return false
+		}
+		return true
+	})
+	if err != nil {
+		return nil, err
+	}
+	if found == nil || found.Body.Operation == "init" {
+		return nil, ErrNothingToUndo
+	}
+	return found, nil
+}
+
+// commitAfter gives where HEAD will be after an operation.
+func (r *Repository) commitAfter(op refs.Operation) objects.ID {
+	if op.HeadAfter.Branch == "" {
+		return op.HeadAfter.Commit
+	}
+	name := branchPrefix + op.HeadAfter.Branch
+	for _, c := range op.Changes {
+		if c.Name == name {
+			return c.New
+		}
+	}
+	id, _ := r.refs.View().Ref(name)
+	return id
+}
