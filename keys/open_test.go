@@ -235,6 +235,7 @@ func TestForgedSlotsDoNotShadow(t *testing.T) {
 	store["slots/not-a-slot"] = []byte("garbage")
 	store["roster/2-"+strings.Repeat("00", 32)] = []byte("garbage")
 	store["roster/x"] = nil
+	store["keyring/4000000000-"+strings.Repeat("00", 32)] = []byte("garbage")
 	store["keyring/1-"+strings.Repeat("00", 32)] = make([]byte, 2<<20)
 	v, err := keys.OpenWithIdentity(store, id, created.Vault.ID())
 	if err != nil {
