@@ -35,10 +35,17 @@ func (d *decoder) fail(err error) {
 	d.data = nil
 }
 
+// short notes that the data ends within what, unless it ended before.
+func (d *decoder) short(what string) {
+	if d.err == nil {
+		d.fail(malformed("%s ends early", what))
+	}
+}
+
 // bytes takes n bytes, which alias the input. n has been checked against a limit.
 func (d *decoder) bytes(n uint64, what string) []byte {
 	if n > uint64(len(d.data)) {
-		d.fail(malformed("%s ends early", what))
+		d.short(what)
 		return nil
 	}
 	b := d.data[:n:n]
@@ -48,7 +55,7 @@ func (d *decoder) bytes(n uint64, what string) []byte {
 
 func (d *decoder) u8(what string) uint8 {
 	if len(d.data) == 0 {
-		d.fail(malformed("%s ends early", what))
+		d.short(what)
 		return 0
 	}
 	b := d.data[0]
@@ -88,8 +95,11 @@ func (d *decoder) uvarint(limit uint64, what string) uint64 {
 	}
 	v, n := binary.Uvarint(d.data)
 	switch {
-	case n <= 0:
-		d.fail(malformed("%s is no number", what))
+	case n == 0:
+		d.short(what)
+		return 0
+	case n < 0:
+		d.fail(malformed("%s does not fit 64 bits", what))
 		return 0
 	case d.data[n-1] == 0:
 		d.fail(malformed("%s is not in its shortest form", what))
