@@ -176,7 +176,7 @@ func (r *run) work() {
 
 // problem notes what failed. What would fail everywhere else too ends the run.
 func (r *run) problem(path string, err error) {
-	if errors.Is(err, context.Canceled) && context.Cause(r.ctx) != nil {
+	if context.Cause(r.ctx) != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)) {
 		return // a consequence of the end of the run, not its cause
 	}
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EROFS) {

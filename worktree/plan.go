@@ -7,8 +7,9 @@ import (
 	"evault/objects"
 )
 
-// CheckoutOptions says how the work tree is moved from one tree to another. Of RestoreOptions, DryRun, Planned and Budget
-// work as in [Restore]; SkipSame is implied and NewHasher needed.
+// CheckoutOptions says how the work tree is moved from one tree to another. RestoreOptions work as in [Restore], but that
+// SkipSame is always on, that DryRun makes [Plan.Apply] do nothing, and that Planned is not called: the plan says it all.
+// Without NewHasher contents cannot be compared, and whatever the index does not know to be unchanged is taken for work.
 type CheckoutOptions struct {
 	RestoreOptions
 	// Force goes on over uncommitted work and untracked files in the way. What is lost is listed in [Plan].Lost.
@@ -16,7 +17,7 @@ type CheckoutOptions struct {
 	// Reset are tracked paths that are restored although the two trees agree on them, because they are known to
 	// differ on disk. Only with Force.
 	Reset []string
-	// Removed is called for each tracked name that is gone after the checkout, never from two goroutines at once.
+	// Removed is called for each file and directory that the checkout removed, never from two goroutines at once.
 	Removed func(path string)
 }
 

@@ -44,6 +44,7 @@ type place struct {
 	path  string
 	disk  vfs.Dir // nil: not there
 	index *IndexDir
+	olds  []record
 }
 
 func planCheckout(ctx context.Context, src Source, from, to objects.TreeRef, ix *Index, o CheckoutOptions) (*Plan, error) {
@@ -118,7 +119,7 @@ func (p *planner) compare(path string, disk vfs.Dir, from, to objects.TreeRef, d
 	if err != nil {
 		return fmt.Errorf("%q: %w", path, err)
 	}
-	at := place{path: path, disk: disk}
+	at := place{path: path, disk: disk, olds: olds}
 	at.index, _ = p.ix.Dir(path)
 	return merge2(olds, news, func(f, t *record) error { return p.name(&at, f, t, depth) })
 }
@@ -163,6 +164,9 @@ func (p *planner) name(at *place, f, t *record, depth int) error {
 	if err != nil {
 		return err
 	}
+	if f == nil && there(&st) && p.folds() && at.isOldName(name, &st) {
+		st = vfs.Stat{}
+	}
 	switch {
 	case t != nil && t.IsDir():
 		return p.toDir(at, path, f, t, &st, depth)
@@ -193,6 +197,23 @@ func lookAt(d vfs.Dir, name string) (vfs.Stat, error) {
 }
 
 func there(st *vfs.Stat) bool { return st.Type != vfs.TypeUnknown }
+
+// isOldName reports whether what a new name finds on disk is a tracked file of another spelling, because the filesystem
+// takes the two for the same. That one is decided about under its own name and is gone before the new one is written.
+func (at *place) isOldName(name string, st *vfs.Stat) bool {
+	fold := objects.FoldName(name)
+	for i := range at.olds {
+		old := at.olds[i].Name
+		if old == name || objects.FoldName(old) != fold {
+			continue
+		}
+		was, err := lookAt(at.disk, old)
+		if err == nil && there(&was) && was.Ino == st.Ino && was.Dev == st.Dev {
+			return true
+		}
+	}
+	return false
+}
 
 // mustReset reports whether path, something below it or something above it is to be restored although it did not change.
 func (p *planner) mustReset(path string) bool {

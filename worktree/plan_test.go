@@ -264,6 +264,42 @@ func TestCheckoutTakesOverWhatIsThere(t *testing.T) {
 	wantDisk(t, c.dir, after)
 }
 
+// On a filesystem that folds names the new spelling finds the old file. Two names of one file look the same to the plan.
+func TestCheckoutRenamesInCaseOnly(t *testing.T) {
+	c := checkOut(t, map[string]string{"Name": "x"})
+	if err := os.Link(filepath.Join(c.dir, "Name"), filepath.Join(c.dir, "name")); err != nil {
+		t.Fatal(err)
+	}
+	c.index(t)
+	to := map[string]string{"name": "y"}
+	c.refused(t, to, c.options(), "name")
+	o := c.options()
+	o.FoldNames = true
+	plan, err := c.plan(to, t, o)
+	if err != nil || len(plan.Ops) != 2 || plan.Ops[0] != (Op{Kind: OpDelete, Path: "Name"}) || plan.Ops[1].Kind != OpWrite {
+		t.Errorf("plan %+v %v", plan, err)
+	}
+}
+
+func TestCheckoutFromNothingAndToNothing(t *testing.T) {
+	c := checkOut(t, nil)
+	c.at, c.ix = objects.TreeRef{}, nil
+	c.to(t, before, c.options())
+	wantDisk(t, c.dir, before)
+	c.at = c.s.files(t, before)
+	c.index(t)
+	o := c.options()
+	o.FoldNames = true
+	plan, err := PlanCheckout(context.Background(), c.s, c.at, objects.TreeRef{}, c.ix, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := plan.Apply(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	wantDisk(t, c.dir, nil)
+}
+
 func TestCheckoutForceReset(t *testing.T) {
 	c := checkOut(t, before)
 	put(t, c.dir, map[string]string{"same": "edit", "dir/a": "edit"})

@@ -85,10 +85,15 @@ func (r *run) look(dir string, tree objects.TreeRef, want *picked, depth int, vi
 	})
 }
 
+// folds reports whether the target takes names that differ only in case or Unicode form for the same.
+func (r *run) folds() bool {
+	return r.o.FoldNames || runtime.GOOS == "windows" || runtime.GOOS == "darwin"
+}
+
 // foldedNames looks for names of one directory that this system takes for the same, before anything is written: one
 // would silently replace the other.
 func (r *run) foldedNames(tree objects.TreeRef, want *picked) error {
-	if !r.o.FoldNames && runtime.GOOS != "windows" && runtime.GOOS != "darwin" {
+	if !r.folds() || tree.ID.IsZero() {
 		return nil
 	}
 	found := new(CollisionError)
