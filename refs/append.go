@@ -267,14 +267,8 @@ func exists(fsys vfs.FS, name string) (bool, error) {
 // recordWritten does what follows once a record is durable: pin and cache.
 func (r *Refs) recordWritten(rec *Record) error {
 	defer func() { r.warn(writeCache(r.o.Local, r.sealer, r.cacheKey(), r.fold)) }()
-	pinned := []Position{rec.Position()}
-	if r.o.AcceptOlder {
-		pinned = append(pinned, rec.Body.Seen...)
-	}
-	for _, p := range pinned {
-		if err := r.pins.publish(p); err != nil {
-			return fmt.Errorf("%s: %w: %w", p, ErrNotPinned, err)
-		}
+	if err := r.pins.publish(rec.Position()); err != nil {
+		return fmt.Errorf("%s: %w: %w", rec.Position(), ErrNotPinned, err)
 	}
 	return nil
 }

@@ -248,7 +248,8 @@ func (r *Refs) fatal() error {
 	_, written := r.fold.position(r.own)
 	var out []error
 	for _, p := range r.problems {
-		if errors.Is(p, ErrRollback) || problemTag(p) == r.own || !r.o.Shared && !written {
+		theirs := !r.o.Shared && !written && !r.o.AcceptOlder
+		if errors.Is(p, ErrRollback) || problemTag(p) == r.own || theirs {
 			out = append(out, p)
 		}
 	}

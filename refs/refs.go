@@ -59,8 +59,10 @@ type Options struct {
 	// a local store the logs of earlier clones are history, and their pins count until this clone has its own log: so
 	// a copied working copy that goes on by itself is not mistaken for a rollback for ever.
 	Shared bool
-	// AcceptOlder opens although the store is behind the pins, and lets the next Append pin what is there: what a user
-	// says who has put back an old copy on purpose. It accepts no fork and no bad record.
+	// AcceptOlder opens although the store is behind the pins of other logs than this clone's own, or holds back
+	// something of them: what a user says who has put back an old copy on purpose, or goes on in a new log after
+	// RenewClone. In a local store it is needed until this clone has written its first record. Nothing bad is accepted
+	// by it, and no pin is lowered: what is held back stays so.
 	AcceptOlder bool
 	// Salvage opens what still verifies although there are problems, for reading: it implies ReadOnly. Problems are
 	// in Refs.Problems.
