@@ -109,7 +109,10 @@ func (c *codec) unzstd(dst, body []byte, size int) ([]byte, error) {
 	if len(raw) != size {
 		return nil, errRawSize
 	}
-	return raw, nil
+	if size > 0 && &raw[0] != &dst[0] {
+		return raw, nil
+	}
+	return dst, nil // raw, but with the room that dst has beyond it
 }
 
 // checkZstd makes sure before decoding that body is exactly one zstd frame, not a skippable one, without dictionary or

@@ -3,6 +3,7 @@ package pack
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
@@ -180,3 +181,20 @@ func overwrite(t testing.TB, fsys vfs.FS, name string, data []byte) {
 
 // prove says whether the long variants of tests run.
 func prove() bool { return os.Getenv("EVAULT_PROVE") == "1" }
+
+// nameOf gives the name of a pack of these bytes.
+func nameOf(data []byte) Name { return sha256.Sum256(data) }
+
+// on gives the place whose store and local are directories of a disk.
+func on(t testing.TB, m *memfs.Memory, v *keys.Vault) *place {
+	t.Helper()
+	store, err := m.Sub("store")
+	if err != nil {
+		t.Fatal(err)
+	}
+	local, err := m.Sub("local")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &place{store, local, v}
+}

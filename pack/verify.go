@@ -33,7 +33,7 @@ func (db *DB) VerifyFile(ctx context.Context, file string, name Name, each func(
 	h := db.hashers.Get().(*keys.Hasher)
 	defer db.hashers.Put(h)
 	v := &verification{r: r, codec: db.codec, hasher: h, each: each, b: b, sum: sha256.New()}
-	return errors.Join(v.run(ctx), r.close())
+	return closing(r, v.run(ctx))
 }
 
 // QuickVerify checks only that a pack's bytes have its name as their hash, which needs no key and proves as much, if
@@ -47,7 +47,15 @@ func (db *DB) QuickVerify(ctx context.Context, name Name) error {
 	b := db.scratch.get()
 	defer db.scratch.put(b)
 	v := &verification{r: r, b: b, sum: sha256.New()}
-	return errors.Join(v.finish(ctx), r.close())
+	return closing(r, v.finish(ctx))
+}
+
+// closing closes a pack and keeps err as it is unless that fails too.
+func closing(r *reader, err error) error {
+	if failed := r.close(); failed != nil {
+		return errors.Join(err, failed)
+	}
+	return err
 }
 
 // verification is one pack being verified.
