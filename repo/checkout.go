@@ -54,7 +54,6 @@ type destination struct {
 	op      refs.Operation // with HeadAfter and Changes
 	id      objects.ID     // zero for a branch without a commit
 	commit  *objects.Commit
-	subject string
 }
 
 func (r *Repository) checkoutTarget(ctx context.Context, o CheckoutOptions) (*destination, error) {

@@ -49,10 +49,6 @@ func conflictf(format string, args ...any) error {
 	return &kindError{ErrConflict, fmt.Sprintf(format, args...), nil}
 }
 
-func damagedf(cause error, format string, args ...any) error {
-	return &kindError{ErrDamaged, fmt.Sprintf(format, args...), cause}
-}
-
 // kindError is a sentence of its own that errors.Is still recognises as one of the kinds above.
 type kindError struct {
 	kind  error

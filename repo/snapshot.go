@@ -322,7 +322,7 @@ func (s *snapshot) descend(f *folder, it *worktree.Item) error {
 			}
 			return s.missing(f, it)
 		}
-		s.result.deleted++
+		s.drop(it)
 	}
 	sub := &folder{path: full, name: it.Name, parent: f}
 	if err := s.visit(sub); err != nil {
@@ -350,7 +350,7 @@ func (s *snapshot) typeChanged(f *folder, it *worktree.Item) error {
 		return s.missing(f, it)
 	}
 	if it.Sub != nil {
-		s.result.deleted++
+		s.drop(it)
 	}
 	return s.read(f, it)
 }
@@ -362,14 +362,8 @@ func (s *snapshot) drops(full string) bool {
 
 func (s *snapshot) missing(f *folder, it *worktree.Item) error {
 	full := path.Join(f.path, it.Name)
-	if s.drops(full) {
-		if it.Entry == nil || !it.Entry.Added {
-			s.result.deleted++
-		}
-		return nil
-	}
-	if it.Sub != nil && !holdsFiles(it.Sub) {
-		s.result.deleted++ // an empty folder, or one whose files were all removed, goes with them
+	if s.drops(full) || it.Sub != nil && !holdsFiles(it.Sub) { // an empty folder goes with its last file
+		s.drop(it)
 		return nil
 	}
 	f.exact = false
@@ -378,6 +372,32 @@ func (s *snapshot) missing(f *folder, it *worktree.Item) error {
 		s.result.missing = append(s.result.missing, full)
 	}
 	return s.keep(f.open, it)
+}
+
+// drop counts what goes from the snapshot with a name.
+func (s *snapshot) drop(it *worktree.Item) {
+	if it.Entry != nil && it.Entry.Raw != nil {
+		s.result.deleted++
+	}
+	if it.Sub != nil {
+		s.result.deleted += committedNames(it.Sub)
+	}
+}
+
+// committedNames counts a folder of the index and what HEAD holds in it.
+func committedNames(d *worktree.IndexDir) int64 {
+	n := int64(0)
+	if d.Raw != nil {
+		n++
+	}
+	d.Each(func(e *worktree.IndexEntry) bool {
+		if e.Raw != nil {
+			n++
+		}
+		return true
+	})
+	d.Subdirs(func(sub *worktree.IndexDir) bool { n += committedNames(sub); return true })
+	return n
 }
 
 // holdsFiles reports whether a folder of the index holds a name that is still tracked.
@@ -450,17 +470,16 @@ func (s *snapshot) read(f *folder, it *worktree.Item) error {
 	} else {
 		j.isNew = true
 	}
-	if err := s.push(event{kind: readEntry, folder: f.open, job: j}); err != nil {
-		return err
-	}
 	if s.batch == nil {
 		s.batch = newBatch()
 	}
 	s.batch.add(j)
 	if s.batch.full() {
-		return s.flushBatch()
+		if err := s.flushBatch(); err != nil {
+			return err
+		}
 	}
-	return nil
+	return s.push(event{kind: readEntry, folder: f.open, job: j})
 }
 
 func (s *snapshot) flushBatch() error {
