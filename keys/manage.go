@@ -56,6 +56,10 @@ func recipientSlot(recipient string) (*slotPlan, error) {
 
 // passphraseSlot keeps a weak passphrase's slot on this machine: hosts could guess at it for as long as they like.
 func passphraseSlot(pass []byte, work int) (*slotPlan, error) {
+	if _, _, err := NormalizeRecoveryWords(pass); err != nil {
+		// It could not be told from a typing error when it is used.
+		return nil, fmt.Errorf("choose another passphrase, this one looks like %w", err)
+	}
 	p, err := secretSlot(SlotPassphrase, pass, work)
 	if err != nil {
 		return nil, err

@@ -120,6 +120,68 @@ func TestPassphraseAndRecoveryWords(t *testing.T) {
 	}
 }
 
+// A disk that fails is not a vault that lacks a file: the error reaches the caller.
+func TestReadErrorsEndTheOpening(t *testing.T) {
+	id := newIdentity(t)
+	created, store := newVault(t, keys.NewVaultOptions{Identity: id})
+	broken := errors.New("input/output error")
+	for name := range store {
+		if _, err := keys.OpenWithIdentity(failing{store, name, broken}, id, created.Vault.ID()); !errors.Is(err, broken) {
+			t.Errorf("reading %s fails: %v", name, err)
+		}
+	}
+	for _, dir := range []string{"slots", "local/slots", "keyring", "roster"} {
+		if _, err := keys.OpenWithIdentity(failing{store, dir, broken}, id, created.Vault.ID()); !errors.Is(err, broken) {
+			t.Errorf("listing %s fails: %v", dir, err)
+		}
+	}
+}
+
+// failing is a store that cannot list or read one name.
+type failing struct {
+	memStore
+	name string
+	err  error
+}
+
+func (f failing) List(dir string) ([]string, error) {
+	if dir == f.name {
+		return nil, f.err
+	}
+	return f.memStore.List(dir)
+}
+
+func (f failing) Read(name string, limit int64) ([]byte, error) {
+	if name == f.name {
+		return nil, f.err
+	}
+	return f.memStore.Read(name, limit)
+}
+
+func TestPassphrasesThatAreRefused(t *testing.T) {
+	words := strings.Fields(keys.NewRecoveryWords())
+	words[0], words[1] = words[1], words[0]
+	if words[0] == words[1] {
+		words[0] = "babab"
+	}
+	for _, pass := range []string{"", strings.Join(words, " ")} {
+		if _, err := keys.NewVault(keys.NewVaultOptions{Identity: newIdentity(t), Passphrase: []byte(pass)}); err == nil {
+			t.Errorf("%q was taken", pass)
+		}
+	}
+	for _, work := range []int{-1, 21, 40} {
+		if _, err := keys.NewVault(keys.NewVaultOptions{Identity: newIdentity(t), Passphrase: []byte(strongPass), WorkFactor: work}); err == nil {
+			t.Errorf("work factor %d was taken", work)
+		}
+	}
+	if _, err := keys.NewVault(keys.NewVaultOptions{}); err == nil {
+		t.Error("a vault without an identity")
+	}
+	if _, err := keys.NewVault(keys.NewVaultOptions{Identity: newIdentity(t), Label: "a\x00b"}); err == nil {
+		t.Error("a label with a NUL")
+	}
+}
+
 func TestWeakPassphraseStaysHere(t *testing.T) {
 	created, store := newVault(t, keys.NewVaultOptions{Passphrase: []byte("hunter2")})
 	if len(created.LocalOnly) != 1 || len(created.Notes) != 1 || !strings.HasPrefix(created.LocalOnly[0].Name, "local/slots/") {

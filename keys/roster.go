@@ -197,7 +197,7 @@ func (r *Roster) IsAdmin(key [32]byte) bool {
 	return false
 }
 
-// seal completes a roster: signer, signature, hash.
+// sign completes a roster: signer, signature, hash.
 func (r *Roster) sign(key ed25519.PrivateKey) {
 	r.Signer = publicKey(key)
 	body := r.encodeUnsigned()

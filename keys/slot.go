@@ -3,12 +3,13 @@ package keys
 import (
 	"bytes"
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"filippo.io/age"
 	"filippo.io/age/agessh"
@@ -213,12 +214,14 @@ func parseRecipient(s string) (age.Recipient, SlotKind, error) {
 
 // slotLabel shortens a recipient for people: enough to recognise it by.
 func slotLabel(recipient string) string {
-	label := strings.Join(strings.Fields(recipient), " ")
+	label := strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || r == utf8.RuneError {
+			return '?'
+		}
+		return r
+	}, strings.Join(strings.Fields(recipient), " "))
 	if len(label) > 64 {
-		label = label[:40] + "..." + label[len(label)-16:]
-	}
-	if !printable(label) {
-		return hex.EncodeToString([]byte(label[:16]))
+		label = strings.ToValidUTF8(label[:40]+"..."+label[len(label)-16:], "?")
 	}
 	return label
 }
