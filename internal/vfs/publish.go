@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path"
-	"syscall"
 )
 
 // Publish writes data to the file name so that after a crash at any instant name holds either what it held before
@@ -128,40 +127,6 @@ func (s *Staged) Abort() error {
 	}
 	s.done = true
 	return errors.Join(s.File.Close(), s.fs.Remove(s.temp))
-}
-
-// MkdirAllSync makes the directory name and all that is missing above it, and syncs every parent, so that they survive
-// a crash. Parents of directories that exist already are synced too: whoever made them may have died before doing so,
-// and what is then published inside would hang on a name that is not durable. Syncing an unchanged directory is cheap;
-// a caller with many files in one directory calls this once. It is safe beside others that make the same directories.
-func MkdirAllSync(fsys FS, name string, perm fs.FileMode) error {
-	name, err := CleanName("mkdir", name)
-	if err != nil || name == "." {
-		return err
-	}
-	parent := path.Dir(name)
-	if err := MkdirAllSync(fsys, parent, perm); err != nil {
-		return err
-	}
-	if err := mkdirIfMissing(fsys, name, perm); err != nil {
-		return err
-	}
-	return fsys.SyncDir(parent)
-}
-
-func mkdirIfMissing(fsys FS, name string, perm fs.FileMode) error {
-	err := fsys.Mkdir(name, perm)
-	if !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	fi, serr := fsys.Stat(name)
-	if serr != nil {
-		return serr
-	}
-	if !fi.IsDir() {
-		return &fs.PathError{Op: "mkdir", Path: name, Err: syscall.ENOTDIR}
-	}
-	return nil
 }
 
 // both joins the errors of an operation and of the cleaning up after it, unless they are the same one.

@@ -21,7 +21,12 @@ type realFS struct {
 }
 
 // Open gives the real filesystem rooted at the directory dir, which must exist. Links in dir itself are followed.
+// Later changes of the working directory, or renaming of dir, make no difference.
 func Open(dir string) (FS, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, err
+	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, err
@@ -201,7 +206,7 @@ func (r *realFS) Mkdir(name string, perm fs.FileMode) error {
 }
 
 func (r *realFS) MkdirAll(name string, perm fs.FileMode) error {
-	return onName("mkdir", name, func(c string) error { return r.root.MkdirAll(c, perm.Perm()) })
+	return MkdirAll(r, name, perm)
 }
 
 func (r *realFS) Remove(name string) error { return onName("remove", name, r.root.Remove) }

@@ -132,7 +132,7 @@ func linkThenUnlink(fromfd int, oldname string, tofd int, newname string) error 
 	return unix.Unlinkat(fromfd, oldname, 0)
 }
 
-// retry repeats a system call that a signal interrupted. It is for calls off the hot path, because f escapes.
+// retry repeats a system call that a signal interrupted.
 func retry(f func() error) error {
 	for {
 		if err := f(); err != unix.EINTR {

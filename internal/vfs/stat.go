@@ -48,7 +48,7 @@ func (t Time) Time() time.Time { return time.Unix(t.Sec, int64(t.Nsec)).UTC() }
 func (t Time) Before(u Time) bool { return t.Sec < u.Sec || t.Sec == u.Sec && t.Nsec < u.Nsec }
 
 // Stat is what lstat says about a name, in a form that needs no allocation. Fields that the system does not know are
-// zero, except Blocks.
+// zero, except Blocks and Nlink (Windows tells neither inodes nor owners, and counts one name for everything).
 type Stat struct {
 	Type  Type
 	Perm  uint32 // the twelve permission bits, 07777

@@ -53,6 +53,8 @@ const MaxXattr = 16 << 20
 // method says otherwise. Unlike some billy filesystems, no method creates missing parent directories unless its name
 // says so.
 //
+// Rename replaces a file but never a directory, not even an empty one.
+//
 // All methods are safe for concurrent use. Permissions of created files are subject to the process's umask.
 // Every billy.File returned is a [File], and every billy.Filesystem returned by Chroot is an FS.
 type FS interface {
@@ -118,7 +120,7 @@ type File interface {
 	// Stat describes the open file.
 	Stat() (fs.FileInfo, error)
 
-	// StatStat describes the open file in the form of [Stat], without allocation.
+	// StatStat describes the open file in the form of [Stat].
 	StatStat() (Stat, error)
 
 	// SeekData gives the next extent [start, end) of data at or after off. It fails with io.EOF if only a hole,
@@ -155,7 +157,7 @@ type Dir interface {
 	// Each call reads the directory from its start.
 	ReadNames(buf []DirName) ([]DirName, error)
 
-	// Lstat describes name into *st without allocation.
+	// Lstat describes name into *st. On Linux it does so without allocation.
 	Lstat(name string, st *Stat) error
 
 	// Stat describes the directory itself.

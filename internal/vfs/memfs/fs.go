@@ -173,23 +173,7 @@ func (m *Memory) Mkdir(name string, perm fs.FileMode) error {
 
 // MkdirAll makes a directory and what is missing above it.
 func (m *Memory) MkdirAll(name string, perm fs.FileMode) error {
-	fi, err := m.Stat(name)
-	if err == nil {
-		if !fi.IsDir() {
-			return &fs.PathError{Op: "mkdir", Path: name, Err: syscall.ENOTDIR}
-		}
-		return nil
-	}
-	if !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	if err := m.MkdirAll(path.Dir(path.Clean(name)), perm); err != nil {
-		return err
-	}
-	if err := m.Mkdir(name, perm); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	return nil
+	return vfs.MkdirAll(m, name, perm)
 }
 
 // Remove removes a file, a link or an empty directory.
@@ -249,6 +233,9 @@ func (m *Memory) RenameNoReplace(oldname, newname string) error {
 
 func (m *Memory) rename(oldname, newname string, replace bool) error {
 	return m.pair(Rename, oldname, newname, func(op *Op, from, to place) error {
+		if to.node != nil && to.node.typ == vfs.Directory {
+			return syscall.EEXIST // as os.Root does; a Dir replaces an empty one
+		}
 		return m.d.renameEntry(op, from, to, replace)
 	})
 }
