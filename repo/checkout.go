@@ -256,6 +256,6 @@ func (r *Repository) restoreOptions(root vfs.FS, m *meter) worktree.RestoreOptio
 
 // writeIndexOf makes the index speak of a commit that was just checked out.
 func (r *Repository) writeIndexOf(ctx context.Context, index *worktree.Index, c *objects.Commit, written map[string]worktree.StatKey, reset bool) error {
-	_, err := r.rebase(ctx, index, treeRef(c), rebaseOptions{written: written, reset: reset})
+	_, err := r.rebase(ctx, index, treeRef(c), rebaseOptions{written: written, moved: true, reset: reset})
 	return err
 }

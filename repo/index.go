@@ -47,6 +47,7 @@ func (r *Repository) loadIndex(ctx context.Context) (*worktree.Index, error) {
 // rebaseOptions say what is known beside the two trees.
 type rebaseOptions struct {
 	written map[string]worktree.StatKey // files that were just written as the tree holds them
+	moved   bool                        // the work tree was moved too: what only the old tree held is gone from it
 	reset   bool                        // what add and rm noted is forgotten
 }
 
@@ -208,7 +209,7 @@ func (m *mergeOld) before(name string, rest bool) error {
 	for len(m.entries) > 0 && (rest || m.entries[0].Name < name) {
 		was := m.entries[0]
 		m.entries = m.entries[1:]
-		if was.Removed {
+		if was.Removed || m.b.o.moved && !was.Added {
 			continue
 		}
 		*m.same = false
@@ -219,7 +220,7 @@ func (m *mergeOld) before(name string, rest bool) error {
 	for len(m.subs) > 0 && (rest || path.Base(m.subs[0].Path) < name) {
 		sub := m.subs[0]
 		m.subs = m.subs[1:]
-		if !holdsFiles(sub) && !sub.Added {
+		if !sub.Added && !m.b.survives(sub) {
 			continue
 		}
 		*m.same = false
@@ -228,6 +229,20 @@ func (m *mergeOld) before(name string, rest bool) error {
 		}
 	}
 	return nil
+}
+
+// survives reports whether a folder that the new tree does not hold has anything in it that stays tracked.
+func (b *rebase) survives(d *worktree.IndexDir) bool {
+	found := d.Added
+	d.Each(func(e *worktree.IndexEntry) bool {
+		found = found || e.Added || !b.o.moved && e.Tracked()
+		return !found
+	})
+	d.Subdirs(func(sub *worktree.IndexDir) bool {
+		found = found || b.survives(sub)
+		return !found
+	})
+	return found
 }
 
 // refreshIndex writes new keys of files that were read and found as they were, so that the next scan need not read them.
