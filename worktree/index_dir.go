@@ -43,7 +43,7 @@ func (d *IndexDir) Each(fn func(e *IndexEntry) bool) {
 	}
 }
 
-// Find looks one name up; it takes no more than a few microseconds however many entries there are.
+// Find looks one name up; of a huge directory no more than one piece of its entries is decoded.
 func (d *IndexDir) Find(name string) (IndexEntry, bool) {
 	var e IndexEntry
 	c := d.cursor()

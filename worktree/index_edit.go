@@ -38,8 +38,10 @@ type IndexEdit struct {
 
 // RewriteIndex writes ix with the edits to w, which the caller then commits. The edits may come in any order; of several
 // for one path the last one counts. Paths must be clean and relative to the root ("" is the root). A directory in or
-// below which the tracked set changes loses its Tree and its Complete; where nothing changes blocks are copied.
+// below which the tracked set changes loses its Tree and its Complete; where nothing changes blocks are copied. The base
+// is that of ix, unless another was set.
 func RewriteIndex(ix *Index, w *IndexWriter, edits []IndexEdit) error {
+	w.inherit(ix.Base())
 	root := new(editNode)
 	for i := range edits {
 		root.at(edits[i].Path).edit = &edits[i]

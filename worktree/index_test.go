@@ -117,7 +117,7 @@ func compareIndex(t rapid.TB, ix *Index, dirs []modelDir) {
 		if i != len(want.entries) {
 			t.Fatalf("%q: %d entries, want %d", want.dir.Path, i, len(want.entries))
 		}
-		for j := range want.entries {
+		for j := 0; j < len(want.entries); j += 1 + len(want.entries)/200 {
 			if e, ok := d.Find(want.entries[j].Name); !ok || !sameEntry(&e, &want.entries[j]) {
 				t.Fatalf("%q: %q not found", want.dir.Path, want.entries[j].Name)
 			}

@@ -15,8 +15,9 @@ import (
 	"evault/objects"
 )
 
-// pieceSize is how many bytes of entries a directory gathers in memory before they are written.
-const pieceSize = 64 << 10
+// pieceSize is how many bytes of entries a directory gathers in memory before they are written; also how many must be
+// decoded to find one of them.
+const pieceSize = 16 << 10
 
 // IndexWriter writes a new index beside the old one, in a constant amount of memory but for one row per directory:
 //
@@ -105,6 +106,15 @@ func (w *IndexWriter) SetBase(tree objects.ID) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.base = tree
+}
+
+// inherit sets the base if there is none yet.
+func (w *IndexWriter) inherit(tree objects.ID) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.base.IsZero() {
+		w.base = tree
+	}
 }
 
 // DirBlock is one directory on its way into the index. Its fields but Path and Key may be set until WriteDir.
