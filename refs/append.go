@@ -228,16 +228,23 @@ func (r *Refs) publish(rec *Record, data []byte) error {
 	if err := r.placeIsFree(rec); err != nil {
 		return err
 	}
-	// A record of this log was published before, so the outbox folder is durable.
-	if rec.Seq == 0 {
-		if err := vfs.MkdirAllSync(r.o.Local, outboxDir, 0o700); err != nil {
-			return err
-		}
+	if err := r.ensureOutbox(rec.Seq == 0); err != nil {
+		return err
 	}
 	if err := vfs.Publish(r.o.Local, outboxDir+"/"+outboxName(rec.Tag, rec.Seq), data, 0o600); err != nil {
 		return err
 	}
 	return publishRecord(&r.o, rec.Tag, rec.Seq, data)
+}
+
+// ensureOutbox makes the outbox's folder. Once a record of this log was published the folder is durable, unless somebody has
+// removed it since.
+func (r *Refs) ensureOutbox(first bool) error {
+	there, err := exists(r.o.Local, outboxDir)
+	if err != nil || there && !first {
+		return err
+	}
+	return vfs.MkdirAllSync(r.o.Local, outboxDir, 0o700)
 }
 
 // placeIsFree notices a writer that did not hold the lock, before anything is signed twice.

@@ -122,6 +122,21 @@ func TestWriterWithoutTheLockIsNoticed(t *testing.T) {
 	}
 }
 
+// What is in local/ can be lost, all but the clone's ID, and everything goes on.
+func TestLocalFolderLost(t *testing.T) {
+	g, _ := grown(t, 3)
+	g.remove("evault/local/outbox")
+	g.remove("evault/local/fold")
+	r := g.open()
+	g.commit(r, "main", 9)
+	g.remove("state/pins")
+	r = g.open()
+	g.commit(r, "main", 10)
+	if v := g.open().View(); v.Tip.Seq != 4 {
+		t.Errorf("tip %v", v.Tip)
+	}
+}
+
 func TestReflogNewestFirst(t *testing.T) {
 	g := newRig(t)
 	a := g.start()
