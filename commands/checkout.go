@@ -1,0 +1,108 @@
+package commands
+
+import (
+	"context"
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"evault/repo"
+)
+
+func newCheckout(a *app) *cobra.Command {
+	var o repo.CheckoutOptions
+	var create string
+	cmd := &cobra.Command{
+		Use:   "checkout REV",
+		Short: "Bring the work tree to a branch or a commit",
+		Long: `Bring the work tree to a branch, which further commits then move, or to any other revision, where HEAD is then detached.
+Changes that are in no commit, and untracked files in the way, are never overwritten without --force, which lists them.
+To bring back single files use restore.`,
+		Example: `  evault checkout main
+  evault checkout HEAD~3
+  evault checkout -b experiment`,
+		ValidArgsFunction: a.completeRevisions(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if cmd.ArgsLenAtDash() >= 0 {
+				return usagef(cmd, "checkout moves the whole work tree; \"evault restore [--source REV] PATH\" brings back files")
+			}
+			if err := between(0, 1, "one revision")(cmd, args); err != nil {
+				return err
+			}
+			if len(args) == 0 && create == "" {
+				return usagef(cmd, "checkout needs a revision, or -b NAME for a new branch")
+			}
+			if len(args) > 0 {
+				o.Revision = args[0]
+			}
+			o.Create = create
+			return a.runCheckout(cmd.Context(), "checkout", o)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVarP(&create, "branch", "b", "", "make the branch `NAME` at the revision (default HEAD) and switch to it")
+	f.BoolVar(&o.Detach, "detach", false, "detach HEAD even at a branch")
+	addMoveFlags(cmd, &o)
+	return cmd
+}
+
+// addMoveFlags adds what checkout and switch share.
+func addMoveFlags(cmd *cobra.Command, o *repo.CheckoutOptions) {
+	f := cmd.Flags()
+	f.BoolVarP(&o.Force, "force", "f", false, "overwrite changes that are in no commit, and list them")
+	f.BoolVarP(&o.DryRun, "dry-run", "n", false, "only say what would be done")
+}
+
+type checkoutJSON struct {
+	schema
+	DryRun   bool          `json:"dry_run"`
+	Branch   string        `json:"branch,omitempty"`
+	Commit   string        `json:"commit,omitempty"`
+	Written  int64         `json:"written"`
+	Deleted  int64         `json:"deleted"`
+	Lost     []jsonPath    `json:"lost"`
+	Problems []problemJSON `json:"problems"`
+	Notes    []string      `json:"notes"`
+}
+
+func (a *app) runCheckout(ctx context.Context, verb string, o repo.CheckoutOptions) error {
+	return a.withVault(ctx, repo.Writing, func(v *openVault) error {
+		r, err := v.Checkout(ctx, o)
+		if err != nil && (r == nil || !errors.Is(err, repo.ErrIncomplete)) {
+			return err
+		}
+		a.screen.clear()
+		if a.flags.json {
+			err = a.emit(checkoutJSON{schemaOf(verb), o.DryRun, r.Head.Branch, idJSON(r.Commit), r.Written, r.Deleted,
+				pathsJSON(r.Lost), problemsJSON(r.Problems), nonNil(r.Notes)})
+		} else {
+			a.showCheckout(v, o, r)
+			err = nil
+		}
+		return errors.Join(err, a.problems(v.describeProblems(r.Problems)))
+	})
+}
+
+func (a *app) showCheckout(v *openVault, o repo.CheckoutOptions, r *repo.CheckoutResult) {
+	for _, p := range r.Lost {
+		if o.DryRun {
+			a.note("would overwrite %s", quoted(v.show(p)))
+		} else {
+			a.note("overwrote %s", quoted(v.show(p)))
+		}
+	}
+	for _, n := range r.Notes {
+		a.note("%s", n)
+	}
+	where := "HEAD is now at " + r.Commit.Short() + " " + harmless(r.Subject)
+	switch {
+	case r.Head.Branch != "" && o.Create != "":
+		where = "Switched to the new branch " + r.Head.Branch
+	case r.Head.Branch != "":
+		where = "Switched to branch " + r.Head.Branch
+	}
+	if o.DryRun {
+		where = "(dry run) " + where
+	}
+	a.say("%s: %d written, %d deleted\n", where, r.Written, r.Deleted)
+}

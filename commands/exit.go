@@ -1,0 +1,156 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+	"syscall"
+
+	"evault/keys"
+	"evault/objects"
+	"evault/pack"
+	"evault/refs"
+	"evault/repo"
+)
+
+// The exit codes. They are promised to scripts and never change their meaning.
+const (
+	exitDone        = 0
+	exitFailed      = 1
+	exitUsage       = 2
+	exitNoVault     = 10
+	exitLocked      = 11
+	exitNotUnlocked = 12
+	exitConflict    = 13
+	exitDamaged     = 20
+	exitSecurity    = 21
+	exitInterrupted = 130
+)
+
+// reported is an error about which everything has been printed; only its exit code is left.
+type reported int
+
+func (r reported) Error() string { return fmt.Sprintf("exit code %d", int(r)) }
+
+// exitKinds gives each kind of error its code. The first that fits counts, so what matters most comes first.
+func exitKinds() []exitKind {
+	return []exitKind{
+		{context.Canceled, exitInterrupted, ""},
+		{repo.ErrSecurity, exitSecurity, hintSecurity},
+		{refs.ErrSecurity, exitSecurity, hintSecurity},
+		{keys.ErrSignature, exitSecurity, hintSecurity},
+		{keys.ErrUnknownDevice, exitSecurity, hintSecurity},
+		{keys.ErrForeign, exitSecurity, hintSecurity},
+		{keys.ErrRosterConflict, exitSecurity, hintSecurity},
+		{repo.ErrNewer, exitFailed, hintNewer},
+		{refs.ErrNewer, exitFailed, hintNewer},
+		{keys.ErrNewer, exitFailed, hintNewer},
+		{objects.ErrNewer, exitFailed, hintNewer},
+		{repo.ErrDamaged, exitDamaged, hintDamaged},
+		{refs.ErrDamaged, exitDamaged, hintDamaged},
+		{pack.ErrDamaged, exitDamaged, hintDamaged},
+		{keys.ErrTampered, exitDamaged, hintDamaged},
+		{objects.ErrMalformed, exitDamaged, hintDamaged},
+		{objects.ErrNotFound, exitDamaged, hintDamaged},
+		{repo.ErrNoVault, exitNoVault, "\"evault init\" makes a vault here; -C DIR or EVAULT_DIR names another folder"},
+		{repo.ErrLocked, exitLocked, "it may be a backup that is running; --wait 30s waits for it"},
+		{keys.ErrWrongPassphrase, exitNotUnlocked, ""},
+		{keys.ErrRecoveryWords, exitNotUnlocked, "the words are checked before they are tried: one of them is misspelt, missing or out of place"},
+		{repo.ErrNotUnlocked, exitNotUnlocked, "give --passphrase-file or set EVAULT_PASSPHRASE_FILE or EVAULT_PASSPHRASE_COMMAND, or run evault on a terminal"},
+		{keys.ErrNoSlot, exitNotUnlocked, "\"evault key list\" shows what opens this vault"},
+		{keys.ErrNoDevice, exitNotUnlocked, "this device is no member of the vault"},
+		{repo.ErrConflict, exitConflict, ""},
+		{refs.ErrConflict, exitConflict, ""},
+		{repo.ErrUsage, exitUsage, ""},
+		{repo.ErrUnknownRevision, exitFailed, "\"evault log\" and \"evault branch\" show what there is"},
+		{repo.ErrUnsafeIdentity, exitFailed, "the identity file must be yours, a regular file, with mode 0600; if somebody may have read it, make a new one"},
+		{repo.ErrForeignOwner, exitFailed, "a vault of another user is not opened, because that user could have prepared it; change its owner or work as that user"},
+		{syscall.ENOSPC, exitFailed, "make some room and run the command again: nothing that was there is lost"},
+	}
+}
+
+const (
+	hintSecurity = "history is not what was seen before. Change nothing; compare with another copy or another device before trusting it"
+	hintDamaged  = "\"evault verify\" names everything that is damaged, \"evault repair\" restores what can be restored"
+	hintNewer    = "install a newer evault; this one changes nothing here"
+)
+
+// exitKind is one kind of error with its code and a hint for people.
+type exitKind struct {
+	err  error
+	code int
+	hint string
+}
+
+// classify gives an error's exit code and hint.
+func classify(err error) (code int, hint string) {
+	var usage *usageError
+	var done reported
+	var dirty *repo.DirtyError
+	switch {
+	case err == nil:
+		return exitDone, ""
+	case errors.As(err, &done):
+		return int(done), ""
+	case errors.As(err, &usage):
+		return exitUsage, "see \"" + usage.command + " --help\""
+	case strings.HasPrefix(err.Error(), "unknown command "): // cobra has no type for it
+		return exitUsage, "see \"evault --help\""
+	case errors.As(err, &dirty):
+		return exitConflict, "commit or restore these first; --force overwrites them"
+	}
+	for _, k := range exitKinds() {
+		if errors.Is(err, k.err) {
+			return k.code, k.hint
+		}
+	}
+	return exitFailed, ""
+}
+
+// report prints an error, if there is one, and gives the exit code. It is the only place that prints errors.
+func (a *app) report(err error) int {
+	if err == nil || brokenPipe(err) { // the reader of our output has seen enough
+		return exitDone
+	}
+	code, hint := classify(err)
+	var done reported
+	if errors.As(err, &done) {
+		return code
+	}
+	a.screen.clear()
+	if code == exitInterrupted {
+		a.complain("evault: interrupted")
+		return code
+	}
+	a.complain("evault: " + sentence(err))
+	if hint != "" {
+		a.hint(hint)
+	}
+	return code
+}
+
+// sentence is an error's text for people.
+func sentence(err error) string {
+	text := strings.TrimRight(err.Error(), "\n")
+	if rest, ok := strings.CutPrefix(text, "unknown command "); ok {
+		rest = strings.Replace(rest, ` for "evault"`, "", 1)
+		rest = strings.Replace(rest, "\n\nDid you mean this?\n", "; did you mean", 1)
+		return "unknown verb " + strings.Join(strings.Fields(rest), " ")
+	}
+	return text
+}
+
+// Windows calls a pipe without a reader by these numbers.
+const (
+	windowsBrokenPipe = syscall.Errno(109)
+	windowsNoData     = syscall.Errno(232)
+)
+
+func brokenPipe(err error) bool {
+	if errors.Is(err, syscall.EPIPE) {
+		return true
+	}
+	return runtime.GOOS == "windows" && (errors.Is(err, windowsBrokenPipe) || errors.Is(err, windowsNoData))
+}

@@ -1,0 +1,56 @@
+package commands
+
+import (
+	"context"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+// Environment is everything outside this process that a command may use.
+type Environment struct {
+	Stdin  io.Reader
+	Stdout io.Writer
+	Stderr io.Writer
+	// Lookup gives an environment variable.
+	Lookup func(name string) (value string, ok bool)
+	// Dir is the working directory, absolute.
+	Dir string
+	// Now is the clock; its location is the zone in which times are shown.
+	Now func() time.Time
+	// Terminal says which streams are a terminal, and how to ask there.
+	Terminal Terminal
+}
+
+// systemEnvironment is the world of a real process.
+func systemEnvironment() Environment {
+	dir, err := os.Getwd()
+	if err != nil {
+		dir = "." // reported where the directory is needed
+	}
+	return Environment{
+		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
+		Lookup: os.LookupEnv, Dir: dir, Now: time.Now, Terminal: systemTerminal(),
+	}
+}
+
+// Main runs one command line, without the program's name in front, and gives the exit code. Without an environment it
+// uses the process's own, and an interrupt ends the command cleanly.
+func Main(args []string, env ...Environment) int {
+	if len(env) > 0 {
+		return newApp(env[0]).run(context.Background(), args)
+	}
+	ctx, stop := interruptible(context.Background())
+	defer stop()
+	return newApp(systemEnvironment()).run(ctx, args)
+}
+
+// interruptible gives a context that the first Ctrl-C (or SIGTERM, or SIGHUP when the terminal goes away) ends, so that
+// the command can stop in good order. The second one kills the process at once, which is safe too.
+func interruptible(parent context.Context) (context.Context, func()) {
+	ctx, stop := signal.NotifyContext(parent, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	context.AfterFunc(ctx, stop)
+	return ctx, stop
+}

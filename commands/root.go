@@ -1,0 +1,115 @@
+package commands
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+const rootLong = `evault is git for files that nobody else may read: it commits a folder of any files
+into an encrypted repository of which every version stays restorable and provably untampered.
+
+There is no staging area: "add" makes paths tracked, "commit" takes the tracked paths as they are on disk.`
+
+const rootExample = `  evault init
+  evault add -A
+  evault commit -m "First version"
+  evault log --oneline`
+
+// exitCodesHelp ends the help of the program; docs/commands.md repeats it.
+const exitCodesHelp = `
+
+Exit codes: 0 done; 1 failed; 2 usage; 10 no vault here; 11 another evault holds the lock; 12 wrong passphrase or
+no slot for this device; 13 conflict; 20 damage found; 21 security: bad signature, rollback, fork; 130 interrupted.
+
+Environment: EVAULT_DIR, EVAULT_PASSPHRASE_FILE, EVAULT_PASSPHRASE_COMMAND, EVAULT_CONFIG_HOME, EVAULT_STATE_HOME,
+EVAULT_EDITOR, EVAULT_PAGER, NO_COLOR.`
+
+// newRoot builds the whole command tree for one run.
+func newRoot(a *app) *cobra.Command {
+	root := &cobra.Command{
+		Use:               "evault",
+		Short:             "Encrypted version control",
+		Long:              rootLong + exitCodesHelp,
+		Example:           rootExample,
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		PersistentPreRunE: a.prepare,
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
+	}
+	root.SetIn(a.env.Stdin)
+	root.SetOut(a.out)
+	root.SetErr(a.env.Stderr)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return &usageError{cmd.CommandPath(), err} })
+	a.addGlobalFlags(root)
+	root.AddCommand(a.verbs()...)
+	return root
+}
+
+// Tree gives the command tree for whoever writes its documentation. It runs nothing.
+func Tree() *cobra.Command {
+	root := newRoot(newApp(systemEnvironment()))
+	root.InitDefaultHelpCmd()
+	return root
+}
+
+func (a *app) addGlobalFlags(root *cobra.Command) {
+	f := root.PersistentFlags()
+	f.SortFlags = false
+	f.StringVarP(&a.flags.dir, "directory", "C", "", "work as if started in `DIR`")
+	f.BoolVar(&a.flags.json, "json", false, "print JSON (docs/json.md)")
+	f.BoolVarP(&a.flags.quiet, "quiet", "q", false, "print only what was asked for, and errors")
+	f.BoolVarP(&a.flags.verbose, "verbose", "v", false, "print more")
+	f.StringVar(&a.flags.color, "color", "auto", "colour: auto, always or never (`WHEN`)")
+	f.BoolVar(&a.flags.noProgress, "no-progress", false, "show no progress")
+	f.DurationVar(&a.flags.wait, "wait", 0, "wait so long for another evault to finish, as 30s or 5m")
+	f.StringVar(&a.flags.passphraseFile, "passphrase-file", "", "read the passphrase from the first line of `FILE`")
+}
+
+// group makes a verb that only holds other verbs.
+func group(use, short, long, example string, verbs ...*cobra.Command) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: use, Short: short, Long: long, Example: example,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var names []string
+			for _, sub := range cmd.Commands() {
+				names = append(names, sub.Name())
+			}
+			if len(args) > 0 {
+				return usagef(cmd, "%s: unknown verb %q (there are %s)", cmd.Name(), args[0], strings.Join(names, ", "))
+			}
+			return usagef(cmd, "%s needs one of %s", cmd.Name(), strings.Join(names, ", "))
+		},
+	}
+	cmd.AddCommand(verbs...)
+	return cmd
+}
+
+// between checks the number of arguments; most < 0 means that there is no upper bound. what names the arguments.
+func between(least, most int, what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		switch {
+		case len(args) < least:
+			return usagef(cmd, "%s needs %s", cmd.Name(), what)
+		case most == 0 && len(args) > 0:
+			return usagef(cmd, "%s takes no arguments, and got %q", cmd.Name(), args[0])
+		case most >= 0 && len(args) > most:
+			return usagef(cmd, "%s takes %s, and got %q as well", cmd.Name(), what, args[most])
+		}
+		return nil
+	}
+}
+
+// usageError says that a command line makes no sense.
+type usageError struct {
+	command string // "evault key add"
+	err     error
+}
+
+func (e *usageError) Error() string { return e.err.Error() }
+func (e *usageError) Unwrap() error { return e.err }
+
+func usagef(cmd *cobra.Command, format string, args ...any) error {
+	return &usageError{cmd.CommandPath(), fmt.Errorf(format, args...)}
+}

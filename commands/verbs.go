@@ -1,0 +1,15 @@
+package commands
+
+import "github.com/spf13/cobra"
+
+// verbs makes every verb, in the order of the manual.
+func (a *app) verbs() []*cobra.Command {
+	return []*cobra.Command{
+		newInit(a), newAdd(a), newRm(a), newMv(a), newStatus(a), newCommit(a),
+		newLog(a), newShow(a), newCat(a), newLs(a),
+		newCheckout(a), newSwitch(a), newBranch(a), newRestore(a), newExport(a),
+		newUndo(a), newReflog(a),
+		newVerify(a), newRepair(a), newKey(a), newIdentity(a),
+		newConfig(a), newVersion(a), newCompletion(a),
+	}
+}
