@@ -1,0 +1,63 @@
+# Everything that people and machines do with this tree. `make demo` and `make test` need nothing but Go and git.
+
+GO      ?= go
+export CGO_ENABLED = 0
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS  = -s -w -X main.version=$(VERSION)
+TARGETS  = linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
+FUZZTIME ?= 20s
+
+.PHONY: build demo test check bench bench-scale prove fuzz docs install clean format vet cross race
+
+build: ## bin/evault, reproducible
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/evault .
+
+install: build
+	install -m 0755 bin/evault $(or $(PREFIX),/usr/local)/bin/evault
+
+demo: build ## two versions of a folder: committed, restored, compared, verified
+	tests/demo.sh bin/evault
+
+test: ## all quick tests
+	tests/need.sh
+	$(GO) test -timeout 15m ./...
+
+format:
+	@out=$$(gofmt -l .); if [ -n "$$out" ]; then echo "not formatted by gofmt:"; echo "$$out"; exit 1; fi
+
+vet:
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+
+cross:
+	@for t in $(TARGETS); do \
+		echo "build $$t"; \
+		GOOS=$${t%/*} GOARCH=$${t#*/} $(GO) build -trimpath -o /dev/null . || exit 1; \
+	done
+	@for os in darwin windows; do echo "vet $$os"; GOOS=$$os $(GO) vet ./... || exit 1; done
+
+race: ## the packages in which goroutines share memory
+	CGO_ENABLED=1 $(GO) test -race -short -timeout 15m ./internal/... ./keys ./objects ./pack ./refs ./worktree ./repo ./commands
+
+check: format vet cross race test ## what .ci/run calls
+
+bench: build ## side by side with the installed peers
+	$(GO) run ./tests/bench -evault bin/evault
+
+bench-scale: build ## a million files, ten million objects, ten thousand commits
+	$(GO) run ./tests/bench -evault bin/evault -scale
+
+prove: ## the large column of the proof: hours
+	tests/need.sh
+	EVAULT_PROVE=1 $(GO) test -count=1 -timeout 12h -v -run 'Proof|Prove|Vector|Crash|Fault|Corrupt|RoundTrip|Hostile|Nonce|Git|Age|Golden' ./... | grep -v '^=== '
+	$(MAKE) fuzz FUZZTIME=10m
+
+fuzz: ## every fuzz target for FUZZTIME
+	tests/fuzz.sh $(FUZZTIME)
+
+docs: ## docs/commands.md from the code
+	$(GO) run ./internal/docgen
+
+clean:
+	rm -rf bin
