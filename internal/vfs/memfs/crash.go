@@ -56,7 +56,7 @@ func Crashes(ops []Op, base *Memory, opts CrashOptions) iter.Seq[Crash] {
 	}
 	return func(yield func(Crash) bool) {
 		e := &enumeration{
-			crashModel: &crashModel{ops: ops, base: base.Snapshot()},
+			crashModel: &crashModel{opts: base.d.opts, ops: ops, image: imageOf(base.d)},
 			opts:       opts,
 			rng:        rand.New(rand.NewPCG(opts.Seed, 0)),
 			seen:       map[uint64]struct{}{},
@@ -66,10 +66,32 @@ func Crashes(ops []Op, base *Memory, opts CrashOptions) iter.Seq[Crash] {
 	}
 }
 
-// crashModel is what all the states of one enumeration share.
+// crashModel is what states of one enumeration share. It is never changed once a state refers to it.
 type crashModel struct {
-	ops  []Op
-	base *Memory
+	opts  Options
+	ops   []Op
+	image *image // the disk with the first start operations, which are all durable, applied
+	start int
+}
+
+// foldAfter is how many durable operations are replayed for each state before a new image is made instead.
+const foldAfter = 64
+
+// fold applies to the image the operations before the first that may be lost.
+func (e *enumeration) fold(done int) {
+	if len(e.pending) > 0 {
+		done = e.pending[0]
+	}
+	if done-e.start < foldAfter {
+		return
+	}
+	m := *e.crashModel
+	m.image = m.image.copy()
+	for ; m.start < done; m.start++ {
+		m.image.born(&m.ops[m.start])
+		m.image.apply(&m.ops[m.start])
+	}
+	e.crashModel = &m
 }
 
 type enumeration struct {
@@ -90,6 +112,7 @@ func (e *enumeration) run() {
 	}
 	for i := range e.ops {
 		e.step(i)
+		e.fold(i + 1)
 		if i+1 >= e.opts.From && !e.instant(i+1) {
 			return
 		}
@@ -141,9 +164,10 @@ func (sync *Op) covers(op *Op) bool {
 
 // doom marks an operation in a copy of the list, as the list belongs to the caller.
 func (e *enumeration) doom(i int) {
-	e.ops = append([]Op(nil), e.ops...)
-	e.crashModel = &crashModel{ops: e.ops, base: e.base}
-	e.ops[i].Failed = true
+	m := *e.crashModel
+	m.ops = append([]Op(nil), e.ops...)
+	m.ops[i].Failed = true
+	e.crashModel = &m
 }
 
 func (p *Op) changesEntry() bool {

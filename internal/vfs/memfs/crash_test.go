@@ -281,3 +281,55 @@ func describe(t *testing.T, m *memfs.Memory, dir string) string {
 	must(t, d.Close())
 	return b.String()
 }
+
+// TestCrashesOfALongHistory keeps the promise of every publication through a history that is long enough for the
+// enumeration to start from images of its own.
+func TestCrashesOfALongHistory(t *testing.T) {
+	m := memfs.New(memfs.Options{})
+	base := m.Snapshot()
+	m.Record()
+	for i := range 40 {
+		name := "d" + string(rune('a'+i%3)) + "/" + string(rune('a'+i%5))
+		must(t, vfs.MkdirAllSync(m, m.Join(name, ".."), 0o700))
+		must(t, vfs.Publish(m, name, []byte(name), 0o600))
+		m.Mark(name)
+	}
+	states, whole := 0, 0
+	for c := range memfs.Crashes(m.Ops(), base, memfs.CrashOptions{}) {
+		s := c.Open()
+		states++
+		for _, name := range c.Marks() {
+			if got := read(t, s, name); got != name {
+				t.Fatalf("%s holds %q after %v", name, got, c)
+			}
+		}
+		if c.Done == len(m.Ops()) && len(c.Lost) == 0 && c.Torn < 0 {
+			whole++
+			if got, want := describe(t, s, "."), describe(t, m, "."); got != want {
+				t.Errorf("replayed:\n%s\nwant:\n%s", got, want)
+			}
+		}
+	}
+	t.Logf("%d states", states)
+	if states < 400 || whole == 0 {
+		t.Errorf("%d states, the last one %d times", states, whole)
+	}
+}
+
+// TestCrashOfAFileWithoutAName writes to one that was removed before the recording began.
+func TestCrashOfAFileWithoutAName(t *testing.T) {
+	m := memfs.New(memfs.Options{})
+	f, err := m.OpenHandle("a", os.O_RDWR|os.O_CREATE, 0o600)
+	must(t, err)
+	must(t, m.Remove("a"))
+	base := m.Snapshot()
+	m.Record()
+	_, err = io.WriteString(f, "x")
+	must(t, err)
+	must(t, f.Close())
+	for c := range memfs.Crashes(m.Ops(), base, memfs.CrashOptions{}) {
+		if got := describe(t, c.Open(), "."); got != "" {
+			t.Errorf("found %q", got)
+		}
+	}
+}

@@ -9,15 +9,9 @@ import (
 
 // Open gives the disk as the crash left it, a new one at every call.
 func (c Crash) Open() *Memory {
-	base := c.model.base
-	base.d.mu.Lock()
-	d := newDisk(base.d.opts)
-	d.lastIno = base.d.lastIno
-	r := replay{d, map[uint64]*node{}}
-	d.root = copyTree(base.d.root, r.nodes)
-	base.d.mu.Unlock()
+	r := c.model.image.copy()
 	lost := c.Lost // ascending
-	for i := range c.model.ops[:c.Done] {
+	for i := c.model.start; i < c.Done; i++ {
 		op := &c.model.ops[i]
 		r.born(op)
 		switch {
@@ -30,6 +24,8 @@ func (c Crash) Open() *Memory {
 		}
 	}
 	r.settle()
+	d := newDisk(c.model.opts)
+	d.root, d.lastIno = r.nodes[r.root], r.lastIno
 	return &Memory{d: d, root: d.root}
 }
 
@@ -49,14 +45,38 @@ func (c Crash) String() string {
 	return b.String()
 }
 
-// replay applies recorded operations, which name inodes, to a disk.
-type replay struct {
-	d     *disk
-	nodes map[uint64]*node
+// image is a disk without anything around it, to which recorded operations, which name inodes, can be applied. It
+// also holds inodes that have no name, as they may be written to or get one later.
+type image struct {
+	root    uint64
+	lastIno uint64
+	nodes   map[uint64]*node
+}
+
+// imageOf copies a disk.
+func imageOf(d *disk) *image {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	r := &image{d.root.ino, d.lastIno, map[uint64]*node{}}
+	copyTree(d.root, r.nodes)
+	return r
+}
+
+func (r *image) copy() *image {
+	c := &image{r.root, r.lastIno, make(map[uint64]*node, len(r.nodes))}
+	for ino, n := range r.nodes {
+		c.nodes[ino] = n.copyAlone()
+	}
+	for _, n := range c.nodes {
+		for name, child := range n.entries {
+			n.entries[name] = c.nodes[child.ino]
+		}
+	}
+	return c
 }
 
 // born makes the inode of an operation that creates one, whether its name survives or not: another name may.
-func (r replay) born(op *Op) {
+func (r *image) born(op *Op) {
 	switch op.Kind {
 	case Create, Mkdir, Symlink, Mknod:
 	default:
@@ -67,11 +87,14 @@ func (r replay) born(op *Op) {
 		n.entries = map[string]*node{}
 	}
 	r.nodes[op.ino] = n
-	r.d.lastIno = max(r.d.lastIno, op.ino)
+	r.lastIno = max(r.lastIno, op.ino)
 }
 
-func (r replay) apply(op *Op) {
+func (r *image) apply(op *Op) {
 	n := r.nodes[op.ino]
+	if n == nil { // it had lost its last name before the recording began
+		return
+	}
 	switch op.Kind {
 	case Create, Mkdir, Symlink, Mknod:
 		r.set(op.dir, op.base, n)
@@ -105,7 +128,7 @@ func (r replay) apply(op *Op) {
 }
 
 // tear applies the first keep bytes of a write; the rest is zeros, or missing.
-func (r replay) tear(op *Op, keep int, short bool) {
+func (r *image) tear(op *Op, keep int, short bool) {
 	torn := *op
 	torn.Data = op.Data[:keep:keep]
 	if !short {
@@ -115,17 +138,21 @@ func (r replay) tear(op *Op, keep int, short bool) {
 	r.apply(&torn)
 }
 
-func (r replay) set(dir uint64, base string, n *node) { r.nodes[dir].entries[base] = n }
+func (r *image) set(dir uint64, base string, n *node) {
+	if d := r.nodes[dir]; d != nil {
+		d.entries[base] = n
+	}
+}
 
 // clear removes a name if it still stands for n: the operation that gave it to n may have been lost.
-func (r replay) clear(dir uint64, base string, n *node) {
-	if entries := r.nodes[dir].entries; entries[base] == n {
-		delete(entries, base)
+func (r *image) clear(dir uint64, base string, n *node) {
+	if d := r.nodes[dir]; d != nil && d.entries[base] == n {
+		delete(d.entries, base)
 	}
 }
 
 // settle counts the names of every inode, and takes all contents to be durable.
-func (r replay) settle() {
+func (r *image) settle() {
 	for _, n := range r.nodes {
 		n.nlink = 0
 		if n.typ == vfs.Directory {
