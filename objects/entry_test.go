@@ -24,7 +24,7 @@ func TestEntryBytes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if string(got) != "before"+want {
+	if len(want) != 53 || string(got) != "before"+want {
 		t.Errorf("got  %q\nwant %q", got, "before"+want)
 	}
 }
@@ -262,4 +262,29 @@ func FuzzDecodeEntry(f *testing.F) {
 			t.Fatalf("clone %+v", c)
 		}
 	})
+}
+
+func BenchmarkAppendEntry(b *testing.B) {
+	e := file("process_keys.c", 9000)
+	e.User, e.Group = "root", "root"
+	dst := make([]byte, 0, 1<<10)
+	for b.Loop() {
+		dst, _ = AppendEntry(dst[:0], e)
+	}
+}
+
+func BenchmarkDecodeEntry(b *testing.B) {
+	e := file("process_keys.c", 9000)
+	e.User, e.Group = "root", "root"
+	raw, err := AppendEntry(nil, e)
+	if err != nil {
+		b.Fatal(err)
+	}
+	var into Entry
+	for b.Loop() {
+		into.Name = "x"
+		if _, err := DecodeEntry(raw, &into); err != nil {
+			b.Fatal(err)
+		}
+	}
 }

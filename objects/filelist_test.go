@@ -85,7 +85,7 @@ func TestFileListRoundTrip(t *testing.T) {
 }
 
 func TestHugeFileList(t *testing.T) {
-	const n = 100_000
+	const n = 60_000
 	m := newMemory()
 	extents := make([]Extent, n)
 	for i := range extents {
@@ -104,7 +104,7 @@ func TestHugeFileList(t *testing.T) {
 		t.Errorf("%d nodes", nodes)
 	}
 	worst := 0
-	for i := range 10 {
+	for i := range 6 {
 		at := 2500 + i*9000
 		before := len(m.held)
 		listOf(t, m, slices.Insert(slices.Clone(extents), at, Extent{ID: chunkID(n + i), Length: 5}))

@@ -88,7 +88,7 @@ func TestTreeRoundTrip(t *testing.T) {
 }
 
 func TestHugeDirectory(t *testing.T) {
-	const n = 60_000
+	const n = 40_000
 	m := newMemory()
 	all := names(n)
 	ref := buildNames(t, m, all)
@@ -117,9 +117,9 @@ func TestHugeDirectory(t *testing.T) {
 	// One file more or less rewrites one leaf (two if it makes or breaks a boundary)
 	// and the nodes above it.
 	worst := 0
-	for i := range 24 {
+	for i := range 12 {
 		changed := slices.Clone(all)
-		at := i * n / 24
+		at := i * n / 12
 		if i%2 == 0 {
 			changed = slices.Insert(changed, at, all[at][:12]+"!")
 			slices.Sort(changed)
@@ -251,7 +251,7 @@ func TestTreeOfLargeEntries(t *testing.T) {
 // Directories that are exactly at a boundary collapse to their shortest form.
 func TestTreeHasNoNeedlessLevels(t *testing.T) {
 	all := names(9000)
-	for n := 0; n < len(all); n += 37 {
+	for n := 0; n < len(all); n += 211 {
 		m := newMemory()
 		ref := buildNames(t, m, all[:n])
 		root, err := DecodeTree(m.held[ref.ID])
