@@ -122,7 +122,7 @@ func TestTraversalNamesDamage(t *testing.T) {
 		}
 		h.held[id] = data
 	}
-	t.Logf("proof row 4: %d damaged objects, all named", cases)
+	t.Logf("%d damaged metadata objects, all named", cases)
 }
 
 func TestTraversalTellsClaims(t *testing.T) {
