@@ -18,7 +18,7 @@
 //	frames     each: nonce, masked length, ciphertext, tag
 //	padding    random bytes up to a Padmé step of the pack's length
 //	index      sealed with a key commitment: the frames, and the IDs of the objects in them
-//	trailer    sealed with a key commitment, of fixed size: where the index is
+//	trailer    of fixed size: the salt again, and sealed with a key commitment where the index is
 package pack
 
 import (

@@ -25,6 +25,7 @@ type packWriter struct {
 	store  vfs.FS
 	temp   string // path of the temporary file, until published
 	file   vfs.File
+	salt   [saltSize]byte
 	sealer *keys.Sealer
 	hash   hash.Hash // of all bytes written
 	off    int64
@@ -44,7 +45,7 @@ func newPackWriter(store vfs.FS, v *keys.Vault, number uint32) (*packWriter, err
 	if err != nil {
 		return nil, fmt.Errorf("epoch %d: %w", h.epoch, err)
 	}
-	p := &packWriter{store: store, sealer: sealer, hash: sha256.New(), number: number}
+	p := &packWriter{store: store, salt: h.salt, sealer: sealer, hash: sha256.New(), number: number}
 	if err := p.create(); err != nil {
 		return nil, err
 	}
@@ -130,6 +131,7 @@ func (p *packWriter) writeEnd() error {
 	}
 	t := trailer{indexOff: p.off, indexSize: uint32(indexSize), frames: uint32(len(p.idx.frames)), class: p.idx.class()}
 	end := p.sealer.SealCommitted(nil, plain, indexAAD(p.off))
+	end = append(end, p.salt[:]...)
 	end = p.sealer.SealCommitted(end, t.append(nil), trailerAAD(size))
 	if err := p.write(end); err != nil {
 		return err

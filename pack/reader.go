@@ -16,6 +16,7 @@ type reader struct {
 	name   Name
 	file   vfs.File
 	size   int64
+	salt   [saltSize]byte
 	sealer *keys.Sealer
 	frames []frameRef
 
@@ -59,7 +60,7 @@ func readHeader(f vfs.File, v *keys.Vault) (*reader, error) {
 	if err != nil {
 		return nil, fmt.Errorf("epoch %d: %w", h.epoch, err)
 	}
-	return &reader{file: f, size: st.Size, sealer: sealer}, nil
+	return &reader{file: f, size: st.Size, salt: h.salt, sealer: sealer}, nil
 }
 
 // readIndex opens trailer and index, and notes the frames in r.
@@ -88,15 +89,11 @@ func (r *reader) readIndex() (*index, error) {
 }
 
 func (r *reader) readTrailer() (trailer, error) {
-	var sealed [trailerSize]byte
-	if err := readFull(r.file, sealed[:], r.size-trailerSize); err != nil {
+	var raw [trailerSize]byte
+	if err := readFull(r.file, raw[:], r.size-trailerSize); err != nil {
 		return trailer{}, err
 	}
-	plain, err := r.sealer.OpenCommitted(nil, sealed[:], trailerAAD(r.size))
-	if err != nil {
-		return trailer{}, fmt.Errorf("trailer: %w", err)
-	}
-	return decodeTrailer(plain, r.size)
+	return openTrailer(r.sealer, raw[:], &r.salt, r.size)
 }
 
 // buffers is what opening one frame needs. It is reused.

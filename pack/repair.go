@@ -57,7 +57,7 @@ func (db *DB) rescue(ctx context.Context, name Name, rep *RepairReport) error {
 		return err
 	}
 	rep.Rescued = found.Objects
-	rep.Blind = len(found.Problems) > 0 && len(found.Lost) == 0
+	rep.Blind = !found.Indexed
 	for _, id := range found.Lost {
 		if !db.Has(id) {
 			rep.Lost = append(rep.Lost, id)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"evault/internal/vfs"
 	"evault/keys"
@@ -15,6 +16,7 @@ import (
 
 // SalvageReport says what was got out of a pack.
 type SalvageReport struct {
+	Indexed   bool         // the pack's own index was good, so that Lost is complete
 	Frames    int          // opened
 	Objects   int          // given to each
 	Lost      []objects.ID // in frames that do not open, as far as the pack's index is there to say
@@ -82,16 +84,22 @@ func (s *salvage) run(v *keys.Vault) error {
 		s.problem(fmt.Errorf("%s: cut off in its header", s.file))
 		return nil
 	}
-	for _, epoch := range s.epochs(v) {
-		sealer, err := v.PackSealer(epoch, [saltSize]byte(s.data[16:]))
-		if err != nil {
-			s.problem(fmt.Errorf("%s: epoch %d: %w", s.file, epoch, err))
-			continue
-		}
-		s.sealer = sealer
+	if _, err := decodeHeader(s.data[:headerSize]); err != nil {
+		s.problem(fmt.Errorf("%s: %w", s.file, err))
+	}
+	sealers, err := s.sealers(v)
+	if err != nil {
+		return err
+	}
+	for _, s.sealer = range sealers {
 		if x := s.openIndex(); x != nil {
+			s.report.Indexed = true
 			return s.byIndex(x)
 		}
+	}
+	s.problem(fmt.Errorf("%s: trailer or index does not open", s.file))
+	for _, s.sealer = range sealers {
+		s.report.LostBytes = 0
 		if err := s.byLengths(); err != nil || s.report.Frames > 0 {
 			return err
 		}
@@ -99,19 +107,32 @@ func (s *salvage) run(v *keys.Vault) error {
 	return nil
 }
 
-// epochs gives the epochs to try: the one that the header names, and if the header is damaged all others.
-func (s *salvage) epochs(v *keys.Vault) []uint32 {
-	named := binary.BigEndian.Uint32(s.data[12:])
-	if _, err := decodeHeader(s.data[:headerSize]); err != nil {
-		s.problem(fmt.Errorf("%s: %w", s.file, err))
-	}
-	known := v.Epochs()
-	for _, e := range known {
-		if e == named {
-			return []uint32{named}
+// sealers gives the keys to try, the likeliest first: of every salt that the file has, in the epoch that the header
+// names or, if the header is damaged there, in every other.
+func (s *salvage) sealers(v *keys.Vault) ([]*keys.Sealer, error) {
+	salts := [][saltSize]byte{[saltSize]byte(s.data[16:])}
+	if len(s.data) >= headerSize+trailerSize {
+		if second := [saltSize]byte(s.data[len(s.data)-trailerSize:]); second != salts[0] {
+			salts = append(salts, second)
 		}
 	}
-	return known
+	epochs := v.Epochs()
+	if named := binary.BigEndian.Uint32(s.data[12:]); slices.Contains(epochs, named) {
+		epochs = []uint32{named}
+	} else {
+		s.problem(fmt.Errorf("%s: epoch %d is not known", s.file, named))
+	}
+	var out []*keys.Sealer
+	for _, epoch := range epochs {
+		for _, salt := range salts {
+			sealer, err := v.PackSealer(epoch, salt)
+			if err != nil {
+				return nil, fmt.Errorf("epoch %d: %w", epoch, err)
+			}
+			out = append(out, sealer)
+		}
+	}
+	return out, nil
 }
 
 // openIndex gives the pack's index if trailer and index are good.
@@ -120,24 +141,18 @@ func (s *salvage) openIndex() *index {
 	if size < headerSize+trailerSize {
 		return nil
 	}
-	plain, err := s.sealer.OpenCommitted(nil, s.data[size-trailerSize:], trailerAAD(size))
+	raw := s.data[size-trailerSize:]
+	t, err := openTrailer(s.sealer, raw, (*[saltSize]byte)(raw), size) // whichever salt is right: the seal has told
 	if err != nil {
-		s.problem(fmt.Errorf("%s: trailer: %w", s.file, err))
-		return nil
-	}
-	t, err := decodeTrailer(plain, size)
-	if err != nil {
-		s.problem(fmt.Errorf("%s: %w", s.file, err))
 		return nil
 	}
 	sealed := s.data[t.indexOff : t.indexOff+int64(t.indexSize)]
-	if plain, err = s.sealer.OpenCommitted(nil, sealed, indexAAD(t.indexOff)); err != nil {
-		s.problem(fmt.Errorf("%s: index: %w", s.file, err))
+	plain, err := s.sealer.OpenCommitted(nil, sealed, indexAAD(t.indexOff))
+	if err != nil {
 		return nil
 	}
 	x, err := decodeIndex(plain, t.indexOff)
 	if err != nil {
-		s.problem(fmt.Errorf("%s: %w", s.file, err))
 		return nil
 	}
 	return x

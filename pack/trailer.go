@@ -10,11 +10,16 @@ import (
 
 const (
 	trailerPlain = 8 + 4 + 4 + 1
-	// trailerSize is what the sealed trailer takes at the very end of a pack.
-	trailerSize = trailerPlain + keys.CommittedOverhead
+	// trailerSize is what the trailer takes at the very end of a pack.
+	trailerSize = saltSize + trailerPlain + keys.CommittedOverhead
 )
 
-// trailer says where the index is. Its plaintext is
+// trailer says where the index is. In the file it is
+//
+//	salt (32), the same as in the header | the sealed rest
+//
+// The salt is there twice because without it nothing of a pack opens: the loss of the first sector must not be the loss
+// of all. The plaintext of the rest is
 //
 //	index offset u64 | length of the sealed index u32 | frames u32 | class u8
 //
@@ -34,6 +39,20 @@ func (t *trailer) append(dst []byte) []byte {
 }
 
 var errTrailer = errors.New("trailer does not fit the pack")
+
+var errSalt = errors.New("the salts of header and trailer differ")
+
+// openTrailer opens the trailer of a pack of the given size, whose header has that salt.
+func openTrailer(s *keys.Sealer, raw []byte, salt *[saltSize]byte, size int64) (trailer, error) {
+	plain, err := s.OpenCommitted(nil, raw[saltSize:], trailerAAD(size))
+	if err != nil {
+		return trailer{}, fmt.Errorf("trailer: %w", err)
+	}
+	if [saltSize]byte(raw) != *salt {
+		return trailer{}, errSalt
+	}
+	return decodeTrailer(plain, size)
+}
 
 // decodeTrailer reads the trailer of a pack of the given size.
 func decodeTrailer(data []byte, size int64) (trailer, error) {
