@@ -144,7 +144,11 @@ func (d *DirScan) Open() (vfs.Dir, error) {
 
 // Release gives the memory of d back to the scanner. Nothing of it may be used afterwards, except names and the bytes
 // of index entries. It need not be called.
-func (d *DirScan) Release() { d.merge.s.recycle(d) }
+func (d *DirScan) Release() {
+	if d.merge.s != nil {
+		d.merge.s.recycle(d)
+	}
+}
 
 // NewScanner begins a scan. Workers read ahead, in the order in which [Scanner.Dir] is to be called, no further than a
 // bounded number of names.

@@ -67,8 +67,9 @@ type node struct {
 	// Guarded by Scanner.mu.
 	state    nodeState
 	dir      vfs.Dir
-	users    int // of dir: the merge, and each child not yet opened
-	place    int // in parent.children
+	users    int  // of dir: the merge, and each child not yet opened
+	merging  bool // the merge is one of them
+	place    int  // in parent.children
 	children []*node
 	visited  int // children before this one were taken or dropped
 	scan     *DirScan
@@ -164,7 +165,7 @@ func (s *Scanner) opened(n *node) {
 // leave ends one use of a directory's handle.
 func (s *Scanner) leave(n *node) {
 	n.users--
-	if n.users == 0 && n.dir != nil {
+	if n.users == 0 {
 		s.err = errors.Join(s.err, n.dir.Close())
 		n.dir = nil
 	}
@@ -184,6 +185,14 @@ func (s *Scanner) finishBatch(n *node, d *DirScan) {
 		s.stack = append(s.stack, c)
 	}
 	if d.Last {
+		s.merged(n)
+	}
+}
+
+// merged says that no further names of n are wanted.
+func (s *Scanner) merged(n *node) {
+	if n.merging {
+		n.merging = false
 		s.leave(n)
 	}
 }
@@ -274,18 +283,13 @@ func (s *Scanner) drop(n *node) {
 		if n.visited > 0 {
 			s.drop(n.children[n.visited-1])
 		}
-		if n.dir != nil { // taken, and its consumer did not ask for the rest
-			n.users = 1
-			s.leave(n)
-		}
+		s.merged(n) // if its consumer did not ask for the rest
 	}
 }
 
 // discard gives up a directory that was read and not taken.
 func (s *Scanner) discard(n *node, d *DirScan) {
-	if !d.Last {
-		s.leave(n)
-	}
+	s.merged(n)
 	for _, c := range n.children {
 		s.drop(c)
 	}
@@ -315,9 +319,8 @@ func (s *Scanner) keep(d *DirScan) {
 func (s *Scanner) recycle(d *DirScan) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if n := d.merge.node; n != nil && !d.Last {
-		s.leave(n)
-		d.Last = true
+	if d.merge.node != nil {
+		s.merged(d.merge.node)
 	}
 	s.keep(d)
 }

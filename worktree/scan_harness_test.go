@@ -54,7 +54,13 @@ func realWorkbench(t testing.TB) (*workbench, string) {
 	return newWorkbench(t, root, local), dir
 }
 
-func check(t testing.TB, err error) {
+// failer is a test of the standard library or of rapid.
+type failer interface {
+	Helper()
+	Fatal(args ...any)
+}
+
+func check(t failer, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

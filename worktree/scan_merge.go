@@ -84,7 +84,7 @@ func (m *merge) open(d *DirScan) (err error) {
 	if err != nil {
 		return err
 	}
-	n.dir, n.users = m.dir, 1
+	n.dir, n.users, n.merging = m.dir, 1, true
 	if err := m.dir.Stat(&d.Stat); err != nil {
 		return err
 	}

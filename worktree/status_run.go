@@ -91,7 +91,7 @@ func (r *statusRun) directory(d, parent *DirScan) {
 	case d.Nested:
 		r.note(d.Path, ErrNestedVault)
 	case d.Index == nil && !d.merge.node.trackNew:
-		if len(d.Items) == 0 && d.Last && d.merge.node.sel == nil {
+		if parent != nil && len(d.Items) == 0 && d.Last && d.merge.node.sel == nil {
 			r.change(Change{Path: d.Path, Kind: ChangeUntracked, Dir: true})
 		}
 	case d.Index == nil || d.Index.Added:
