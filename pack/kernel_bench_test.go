@@ -4,8 +4,9 @@ import (
 	"context"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
-	"runtime"
+	"strings"
 	"sync"
 	"testing"
 
@@ -20,7 +21,11 @@ func corpus(tb testing.TB, limit int) (chunks [][]byte, total int64) {
 	if dir != "" {
 		limit = 4 << 30
 	} else {
-		dir = filepath.Join(runtime.GOROOT(), "src")
+		root, err := exec.Command("go", "env", "GOROOT").Output()
+		if err != nil {
+			tb.Fatal(err)
+		}
+		dir = filepath.Join(strings.TrimSpace(string(root)), "src")
 	}
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() {

@@ -94,6 +94,3 @@ func ClassOf(k objects.Kind) Class {
 	}
 	return ClassMeta
 }
-
-// admits reports whether a pack of class c may hold frames of class f.
-func (c Class) admits(f Class) bool { return c == f || c == ClassMixed }
