@@ -3,6 +3,7 @@ package keys
 import (
 	"crypto/ed25519"
 	"errors"
+	"strings"
 	"testing"
 )
 
@@ -144,5 +145,79 @@ func TestKeyringOfALaterGeneration(t *testing.T) {
 		if _, err := opened.PackSealer(epoch, [32]byte{}); err != nil {
 			t.Errorf("epoch %d: %v", epoch, err)
 		}
+	}
+}
+
+// A member who can seal, but is no admin, slips in keys of his own.
+func TestForgedKeyringIsRefused(t *testing.T) {
+	id, err := NewIdentity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	created, err := NewVault(NewVaultOptions{Identity: id})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := created.Vault
+	forged := *v.ring
+	forged.epochs = append(append([]numberedKey(nil), forged.epochs...), numberedKey{number: 2, key: [32]byte{1}})
+	f, err := sealKeyring(&forged, &v.secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := fileStore{f.Name: f.Data}
+	for _, file := range created.Files {
+		s[file.Name] = file.Data
+	}
+	opened, err := OpenWithIdentity(s, id, v.id)
+	if err != nil || opened.Epoch() != 1 || len(opened.Problems()) > 1 {
+		t.Fatalf("beside the true keyring: %v", err)
+	}
+	for name := range s {
+		if strings.HasPrefix(name, keyringDir) && name != f.Name {
+			delete(s, name)
+		}
+	}
+	if _, err := OpenWithIdentity(s, id, v.id); !errors.Is(err, ErrTampered) {
+		t.Errorf("in its place: %v", err)
+	}
+}
+
+// The name of a file is the promise of its content, also when the content is good.
+func TestFilesUnderFalseNames(t *testing.T) {
+	id, err := NewIdentity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	created, err := NewVault(NewVaultOptions{Identity: id})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, moved := range created.Files {
+		s := fileStore{}
+		for _, file := range created.Files {
+			name := file.Name
+			if name == moved.Name {
+				i := strings.LastIndexByte(strings.TrimSuffix(name, slotExtension), 'a')
+				if i < strings.LastIndexAny(name, "/-") {
+					continue // no digit a to change in this hash: the file is missing instead
+				}
+				name = name[:i] + "b" + name[i+1:]
+			}
+			s[name] = file.Data
+		}
+		if _, err := OpenWithIdentity(s, id, created.Vault.ID()); !errors.Is(err, ErrTampered) && !errors.Is(err, ErrNoSlot) {
+			t.Errorf("%s renamed: %v", moved.Name, err)
+		}
+	}
+}
+
+func TestChainStartsAtItsVault(t *testing.T) {
+	v, _ := chainOf(t)
+	if _, err := newChain(VaultID{1}, v.chain.genesis); !errors.Is(err, ErrForeign) {
+		t.Errorf("another vault's roster 0: %v", err)
+	}
+	if _, err := newChain(VaultID(v.roster.Hash()), v.roster); !errors.Is(err, ErrForeign) {
+		t.Errorf("roster 1 as roster 0: %v", err)
 	}
 }

@@ -213,6 +213,14 @@ func TestRosterConflict(t *testing.T) {
 	if err := v.PreferRoster([32]byte{1}); !errors.Is(err, keys.ErrTampered) {
 		t.Errorf("a pin that is not there: %v", err)
 	}
+	// The roster of a's side still lists the lost device; the other side's revocation holds all the same.
+	expelled := open(t, store, lost, vault)
+	if err := expelled.PreferRoster(rosterA); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := expelled.SignCommit([32]byte{}); !errors.Is(err, keys.ErrNoDevice) {
+		t.Errorf("a device that one side revoked signs: %v", err)
+	}
 	if err := v.PreferRoster(rosterA); err != nil {
 		t.Fatal(err)
 	}

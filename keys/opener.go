@@ -107,10 +107,12 @@ func (o *opener) open(line *slotLine) (*Vault, error) {
 	}
 	var first error
 	for _, ring := range rings {
+		mark := len(o.problems)
 		v, err := o.openRing(line, ring)
 		if err == nil {
 			return v, nil
 		}
+		o.problems = append(o.problems[:mark], err)
 		if first == nil {
 			first = err
 		}
