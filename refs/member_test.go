@@ -2,6 +2,7 @@ package refs
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"io/fs"
 	"strings"
@@ -143,4 +144,55 @@ func TestStrangerIsRefused(t *testing.T) {
 	if _, ok := r.View().Ref("heads/x"); ok {
 		t.Error("its record was accepted")
 	}
+}
+
+// A member who is no writer takes a writer's body and seals it into a log of his own: the device's signature covers the log's
+// key, so it does not fit there.
+func TestBodyMovedIntoAnotherLog(t *testing.T) {
+	g := newRig(t)
+	first := g.start()
+	key, err := g.vault.LogKey(g.store, CloneID{9})
+	must(t, err)
+	h := Header{Tag: TagOf(g.store, key.Public()), Key: key.Public()}
+	var body *Body
+	must(t, first.Records(context.Background(), func(r *Record) bool { body = r.Body; return false }))
+	_, data, err := signRecord(g.vault, key, newSealers(g.vault), h, body)
+	must(t, err)
+	_, sealed, err := DecodeHeader(data)
+	must(t, err)
+	// signRecord has signed the body anew; put the old signature back.
+	s := newSealers(g.vault)
+	plain, err := s.open(h.Tag, 0, sealed)
+	must(t, err)
+	moved, err := DecodeBody(plain)
+	must(t, err)
+	var original *Record
+	must(t, g.open().Records(context.Background(), func(r *Record) bool { original = r; return false }))
+	moved.Signature = original.Body.Signature
+	sealed, err = s.seal(h.Tag, 0, moved.Append(nil))
+	must(t, err)
+	h.BodySize, h.BodyHash = uint64(len(sealed)), sha256.Sum256(sealed)
+	h.sign(key)
+	g.writeFile(g.recordFile(h.Tag, 0), append(h.Append(nil), sealed...))
+	wantErr(t, errors.Join(g.open().Problems()...), ErrSignature)
+}
+
+// What a host checks without a key.
+func TestCheckRecord(t *testing.T) {
+	g := newRig(t)
+	r := g.start()
+	data := g.read(g.recordFile(r.Tag(), 0))
+	h, hash, body, err := CheckRecord(g.store, data)
+	must(t, err)
+	if h.Tag != r.Tag() || hash != r.View().Tip.Hash || len(body) == 0 {
+		t.Errorf("header %+v", h)
+	}
+	if _, _, body, err := CheckRecord(g.store, data[:len(data)-len(body)]); err != nil || body != nil {
+		t.Errorf("a record without body: %v", err)
+	}
+	_, _, _, err = CheckRecord(StoreID{1}, data)
+	wantErr(t, err, ErrMismatch)
+	data[len(data)-1] ^= 1
+	_, _, _, err = CheckRecord(g.store, data)
+	wantErr(t, err, ErrDamaged)
 }
