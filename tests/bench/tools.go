@@ -19,7 +19,6 @@ type tool struct {
 	commit  string
 	nothing string // what to run when nothing changed
 	status  string
-	second  string // commit of the second version, if it differs from commit
 	restore string
 	verify  string
 	inTree  string // a folder that the tool keeps inside the data: moved aside when the data change
