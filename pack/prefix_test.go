@@ -22,6 +22,7 @@ func TestFindPrefix(t *testing.T) {
 			}
 		}
 		slices.SortFunc(want, objects.ID.Compare)
+		want = slices.Compact(want) // short things are sometimes equal
 		if got := db.FindPrefix(prefix, 1000); !slices.Equal(got, want) {
 			t.Errorf("%q: %d found, want %d", prefix, len(got), len(want))
 		}
