@@ -58,7 +58,8 @@ func exitKinds() []exitKind {
 		{repo.ErrLocked, exitLocked, "it may be a backup that is running; --wait 30s waits for it"},
 		{keys.ErrWrongPassphrase, exitNotUnlocked, ""},
 		{keys.ErrRecoveryWords, exitNotUnlocked, "the words are checked before they are tried: one of them is misspelt, missing or out of place"},
-		{repo.ErrNotUnlocked, exitNotUnlocked, "give --passphrase-file or set EVAULT_PASSPHRASE_FILE or EVAULT_PASSPHRASE_COMMAND, or run evault on a terminal"},
+		{repo.ErrNotUnlocked, exitNotUnlocked, hintPassphrase},
+		{errNoTerminal, exitNotUnlocked, hintPassphrase},
 		{keys.ErrNoSlot, exitNotUnlocked, "\"evault key list\" shows what opens this vault"},
 		{keys.ErrNoDevice, exitNotUnlocked, "this device is no member of the vault"},
 		{repo.ErrConflict, exitConflict, ""},
@@ -72,9 +73,10 @@ func exitKinds() []exitKind {
 }
 
 const (
-	hintSecurity = "history is not what was seen before. Change nothing; compare with another copy or another device before trusting it"
-	hintDamaged  = "\"evault verify\" names everything that is damaged, \"evault repair\" restores what can be restored"
-	hintNewer    = "install a newer evault; this one changes nothing here"
+	hintSecurity   = "history is not what was seen before. Change nothing; compare with another copy or another device before trusting it"
+	hintDamaged    = "\"evault verify\" names everything that is damaged, \"evault repair\" restores what can be restored"
+	hintPassphrase = "give --passphrase-file or set EVAULT_PASSPHRASE_FILE or EVAULT_PASSPHRASE_COMMAND, or run evault on a terminal"
+	hintNewer      = "install a newer evault; this one changes nothing here"
 )
 
 // exitKind is one kind of error with its code and a hint for people.

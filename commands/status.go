@@ -38,7 +38,6 @@ func newStatus(a *app) *cobra.Command {
 	f.BoolVarP(&o.nul, "null", "z", false, "as --porcelain; end each path with NUL and quote nothing")
 	f.BoolVar(&o.ignored, "ignored", false, "ignored files too")
 	f.StringVarP(&o.untracked, "untracked-files", "u", "normal", "untracked files: no, normal (a folder as one) or all (`MODE`)")
-	f.Lookup("untracked-files").NoOptDefVal = "all"
 	return cmd
 }
 
@@ -170,6 +169,9 @@ func (a *app) statusSection(v *openVault, s statusSection, changes []repo.Change
 			first = false
 		}
 		look := lookOf(c.Kind)
+		if c.IsDir && c.Kind == repo.Added {
+			look.word = "new folder"
+		}
 		text := quoted(v.showSlashed(dirSlash(c)))
 		if look.word != "" {
 			text = padRight(look.word+":", 14) + text
