@@ -96,8 +96,8 @@ func TestStatusAgainstModel(t *testing.T) {
 		mem := memfs.New(memfs.Options{Now: func() time.Time { seconds++; return time.Unix(1e9+seconds, 7) }})
 		b := shared.on(mem, &seconds)
 		now, was := model{}, model{}
-		for range rapid.IntRange(1, 25).Draw(rt, "steps") {
-			modelStep(rt, mem, now)
+		for step := range rapid.IntRange(1, 25).Draw(rt, "steps") {
+			modelStep(rt, mem, now, step)
 			if rapid.IntRange(0, 4).Draw(rt, "commit") == 0 {
 				b.commit()
 				was = maps.Clone(now)
@@ -126,7 +126,7 @@ func (b *workbench) on(mem vfs.FS, seconds *int64) *workbench {
 }
 
 // modelStep does one thing to the tree and to its model.
-func modelStep(t *rapid.T, f vfs.FS, m model) {
+func modelStep(t *rapid.T, f vfs.FS, m model, step int) {
 	path := rapid.SampledFrom([]string{"a", "b", "a-", "a.b", "dir"}).Draw(t, "name")
 	for range rapid.IntRange(0, 2).Draw(t, "depth") {
 		if kind, ok := m[path]; ok && kind != "dir" {
@@ -153,7 +153,7 @@ func modelStep(t *rapid.T, f vfs.FS, m model) {
 		check(t, f.MkdirAll(up, 0o755))
 		data := rapid.SampledFrom([]string{"one", "two", "three", strings.Repeat("long", 100)}).Draw(t, "data")
 		writeModel(t, f, path, data)
-		m[path] = fmt.Sprintf("%s %v", data, rapid.Uint64().Draw(t, "unique"))
+		m[path] = fmt.Sprintf("%s, in step %d", data, step)
 	case 2:
 		if there {
 			check(t, f.RemoveAll(path))
@@ -169,7 +169,7 @@ func modelStep(t *rapid.T, f vfs.FS, m model) {
 	case 4:
 		if there && kind != "dir" {
 			writeModel(t, f, path, "other")
-			m[path] = fmt.Sprintf("other %v", rapid.Uint64().Draw(t, "unique"))
+			m[path] = fmt.Sprintf("other, in step %d", step)
 		}
 	}
 }
