@@ -39,14 +39,16 @@ func checkOut(t testing.TB, files map[string]string) *checkedOut {
 }
 
 // index makes the index of the tree that is on disk.
-func (c *checkedOut) index(t testing.TB) {
+func (c *checkedOut) index(t testing.TB) { c.indexAsOf(t, vfs.Time{Sec: 1 << 40}) }
+
+func (c *checkedOut) indexAsOf(t testing.TB, asOf vfs.Time) {
 	t.Helper()
 	_, local := openRoot(t)
 	sealer, err := c.s.vault.LocalSealer("test")
 	if err != nil {
 		t.Fatal(err)
 	}
-	w, err := NewIndexWriter(local, "index", sealer, vfs.Time{Sec: 1 << 40})
+	w, err := NewIndexWriter(local, "index", sealer, asOf)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -367,4 +369,36 @@ func consistent(files map[string]string) map[string]string {
 		}
 	}
 	return files
+}
+
+// An edit so soon after the index was written that the key is the same as before.
+func TestCheckoutReadsRacyFiles(t *testing.T) {
+	c := checkOut(t, before)
+	put(t, c.dir, map[string]string{"changed": "edit"})
+	c.indexAsOf(t, vfs.Time{})
+	c.refused(t, after, c.options(), "changed")
+}
+
+func TestCheckoutInAReadOnlyDirectory(t *testing.T) {
+	c := checkOut(t, nil)
+	tree := func(files ...objects.Entry) objects.TreeRef {
+		d := c.s.dir(t, "ro", files...)
+		d.Mode = 0o555
+		return c.s.tree(t, d)
+	}
+	from := tree(c.s.file(t, "a", "1"), c.s.file(t, "b", "2"))
+	to := tree(c.s.file(t, "a", "changed"), c.s.file(t, "c", "3"))
+	mustRestore(t, c.s, from, nil, RestoreOptions{Root: c.root})
+	t.Cleanup(func() { os.Chmod(filepath.Join(c.dir, "ro"), 0o755) })
+	plan, err := PlanCheckout(context.Background(), c.s, from, to, nil, c.options())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res, err := plan.Apply(context.Background()); err != nil {
+		t.Fatal(err, res.Problems)
+	}
+	wantDisk(t, c.dir, map[string]string{"ro/a": "changed", "ro/c": "3"})
+	if st, err := c.root.LstatStat("ro"); err != nil || st.Perm != 0o555 {
+		t.Errorf("mode %o %v", st.Perm, err)
+	}
 }

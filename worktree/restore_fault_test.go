@@ -77,12 +77,15 @@ func TestRestoreFaults(t *testing.T) {
 			m := memfs.New(memfs.Options{})
 			hit := false
 			n := 0
+			var kind memfs.Kind
 			m.SetFault(func(op memfs.Op) error {
 				n++
 				if n-1 < at || n-1 > at && !forGood {
 					return nil
 				}
-				hit = true
+				if !hit {
+					hit, kind = true, op.Kind
+				}
 				if _, short := fault.(memfs.ShortWrite); short && op.Kind != memfs.Write {
 					return eio
 				}
@@ -99,6 +102,9 @@ func TestRestoreFaults(t *testing.T) {
 			if err == nil && !maps.Equal(got, want) {
 				silent++
 				t.Errorf("fault %v at %d: no error, but %v", fault, at, got)
+			}
+			if err == nil && (kind.Mutates() || kind == memfs.Close) {
+				t.Errorf("fault %v at %d: a failed %v is not reported", fault, at, kind)
 			}
 			for path, what := range got {
 				kind, _, _ := strings.Cut(what, " ")

@@ -141,15 +141,10 @@ func totalsCases() (cases []hostileCase) {
 			e.Tree = s.file(t, "f", strings.Repeat("x", 5000)).Content.ID
 			return e
 		},
-		"list whose chunk is shorter": func(t testing.TB, s *store) objects.Entry {
-			id, _ := s.Put(objects.KindChunk, []byte("short"))
-			list := objects.NewFileListBuilder(s)
-			err := errors.Join(list.AddChunk(id, 70_000), list.AddChunk(id, 70_000))
-			c, err2 := list.Finish()
-			if err != nil || err2 != nil {
-				t.Fatal(err, err2)
-			}
-			return objects.Entry{Name: "f", Type: objects.TypeFile, Mode: 0o644, Size: 140_000, Content: c}
+		"list whose chunks are shorter": func(t testing.TB, s *store) objects.Entry { return s.listOf(t, 5, 5) },
+		"list whose chunks are longer":  func(t testing.TB, s *store) objects.Entry { return s.listOf(t, 90_000, 90_000) },
+		"list whose chunks are shorter and longer": func(t testing.TB, s *store) objects.Entry {
+			return s.listOf(t, 60_000, 80_000)
 		},
 	}
 	for name, make := range sizes {
@@ -158,6 +153,20 @@ func totalsCases() (cases []hostileCase) {
 		}})
 	}
 	return cases
+}
+
+// listOf makes a file of two chunks that claim 70,000 bytes each.
+func (s *store) listOf(t testing.TB, a, b int) objects.Entry {
+	t.Helper()
+	first, _ := s.Put(objects.KindChunk, bytes.Repeat([]byte("a"), a))
+	second, _ := s.Put(objects.KindChunk, bytes.Repeat([]byte("b"), b))
+	list := objects.NewFileListBuilder(s)
+	err := errors.Join(list.AddChunk(first, 70_000), list.AddChunk(second, 70_000))
+	c, err2 := list.Finish()
+	if err != nil || err2 != nil {
+		t.Fatal(err, err2)
+	}
+	return objects.Entry{Name: "f", Type: objects.TypeFile, Mode: 0o644, Size: 140_000, Content: c}
 }
 
 func bombCases() []hostileCase {
