@@ -36,7 +36,7 @@ func EnsureClone(evault vfs.FS) (id CloneID, minted bool, err error) {
 	if err == nil && known.dev == st.Dev && known.ino == st.Ino {
 		return known.id, false, nil
 	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, ErrDamaged) {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) && !isContent(err) {
 		return CloneID{}, false, err
 	}
 	id, err = RenewClone(evault)

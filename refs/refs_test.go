@@ -2,6 +2,8 @@ package refs
 
 import (
 	"context"
+	"strings"
+	"syscall"
 	"testing"
 
 	"evault/internal/vfs"
@@ -400,4 +402,28 @@ func TestUndo(t *testing.T) {
 	wantErr(t, err, ErrConflict)
 	_, err = Inverse(&Record{Body: &Body{Operation: "init", HeadAfter: Head{Branch: "main"}}}, r.View())
 	wantErr(t, err, ErrNoInverse)
+}
+
+// local/ may be on another filesystem than store/: then a record is copied instead of renamed.
+func TestLocalOnAnotherFilesystem(t *testing.T) {
+	g := newRig(t)
+	refused := 0
+	g.disk.SetFault(func(op memfs.Op) error {
+		if op.Kind == memfs.Rename && strings.Contains(op.Name, outboxDir+"/") && strings.Contains(op.NewName, logsDir+"/") {
+			refused++
+			return syscall.EXDEV
+		}
+		return nil
+	})
+	r := g.open()
+	g.commit(r, "main", 1)
+	g.commit(r, "main", 2)
+	if v := g.open().View(); v.Tip.Seq != 1 || refused != 2 {
+		t.Errorf("tip %v, %d renames refused", v.Tip, refused)
+	}
+	names, err := readNames(g.sub("evault/local"), outboxDir)
+	must(t, err)
+	if len(names) != 0 {
+		t.Errorf("left in the outbox: %v", names)
+	}
 }
