@@ -16,6 +16,9 @@ const (
 	codecZstd   = 1 // the body is one zstd frame (RFC 8878) of them
 )
 
+// encodeWindow covers all of nearly every frame. Each encoder keeps memory of twice as much.
+const encodeWindow = 2 << 20
+
 // codec compresses and decompresses frames. It is safe for concurrent use; as many goroutines as there are processors
 // work at once. The output of compression may change with the library's version and identifies nothing.
 type codec struct {
@@ -30,7 +33,7 @@ func newCodec() (*codec, error) {
 		zstd.WithEncoderLevel(zstd.SpeedFastest),
 		zstd.WithEncoderConcurrency(n),
 		zstd.WithEncoderCRC(false), // the seal and every object's ID check more than a CRC would
-		zstd.WithWindowSize(maxWindow/2))
+		zstd.WithWindowSize(encodeWindow))
 	if err != nil {
 		return nil, fmt.Errorf("zstd encoder: %w", err)
 	}

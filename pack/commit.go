@@ -144,12 +144,17 @@ func (s *Session) syncDirs(names []Name) error {
 	return nil
 }
 
-// unpublish removes again what a failed Commit has renamed already.
+// unpublish removes again what a failed Commit has renamed already, and what a renaming that reported failure did.
 func (s *Session) unpublish() error {
 	var errs []error
 	for _, p := range s.all {
-		if p.temp == "" && p.name != (Name{}) {
-			errs = append(errs, s.db.store.Remove(p.name.Path()))
+		if p.name == (Name{}) {
+			continue
+		}
+		if err := s.db.store.Remove(p.name.Path()); err == nil {
+			p.temp = ""
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
 		}
 	}
 	return errors.Join(errs...)

@@ -68,6 +68,9 @@ func eachSubdir(root vfs.Dir, use func(d vfs.Dir, names []Name) error) error {
 		return err
 	}
 	for _, e := range subdirs {
+		if e.Type != vfs.Directory && e.Type != vfs.TypeUnknown {
+			continue
+		}
 		if prefix, err := hex.DecodeString(e.Name); err != nil || len(prefix) != 1 {
 			continue
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 
+	"evault/keys"
 	"evault/objects"
 )
 
@@ -18,7 +19,8 @@ type RepairReport struct {
 }
 
 // RepairPack verifies a pack and, if it is damaged, writes what can be salvaged from it into a new pack and moves it to
-// damaged/, out of sight. It needs the repository's lock. Stopped at any point, it can be run again:
+// damaged/, out of sight. A pack that cannot be read for another reason than damage is left alone, and that reason is the
+// error. It needs the repository's lock. Stopped at any point, it can be run again:
 //
 //	the new packs, as by Session.Commit
 //	renameat(packs/ab/x.pack, damaged/x.pack)  fsync(damaged)  fsync(packs/ab)
@@ -31,8 +33,10 @@ func (db *DB) RepairPack(ctx context.Context, name Name) (RepairReport, error) {
 	if err := ctx.Err(); err != nil {
 		return rep, err
 	}
-	if errors.Is(rep.Damage, ErrNewer) || errors.Is(rep.Damage, ErrNoPack) {
-		return rep, rep.Damage
+	for _, other := range [...]error{ErrNewer, ErrNoPack, keys.ErrUnknownEpoch} {
+		if errors.Is(rep.Damage, other) {
+			return rep, rep.Damage
+		}
 	}
 	// From here on the pack's objects count as missing, so that the session takes them.
 	db.set.markLive(name, false)
@@ -50,6 +54,9 @@ func (db *DB) rescue(ctx context.Context, name Name, rep *RepairReport) error {
 		_, err := f.PutAs(kind, id, data)
 		return err
 	})
+	if err == nil && found.Frames == 0 && !errors.Is(rep.Damage, ErrDamaged) {
+		err = rep.Damage // the disk does not answer: to hide the pack would save nothing
+	}
 	if err != nil {
 		return errors.Join(err, s.Abort())
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"testing"
 
+	"evault/keys"
 	"evault/objects"
 )
 
@@ -200,4 +201,31 @@ func TestSecondCopyIsUsed(t *testing.T) {
 		t.Errorf("report %+v, %v", rep, err)
 	}
 	mustHold(t, p.open(t), all)
+}
+
+func TestRepairLeavesAloneWhatIsNotDamaged(t *testing.T) {
+	p := memoryPlace(t)
+	_, info := equalFrames(t, p, 2)
+	data := readFile(t, p.store, info.Name.Path())
+	for off, want := range map[int]error{11: ErrNewer, 14: keys.ErrUnknownEpoch} {
+		other := bytes.Clone(data)
+		other[off] = 7
+		name := nameOf(other) // so it is no damage, but was written like this
+		if err := p.store.MkdirAll(name.dir(), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		overwrite(t, p.store, name.Path(), other)
+		if rep, err := p.open(t).RepairPack(context.Background(), name); !errors.Is(err, want) || rep.Rescued != 0 {
+			t.Errorf("byte %d: %+v, %v", off, rep, err)
+		}
+		if _, err := p.store.Lstat(name.Path()); err != nil {
+			t.Errorf("byte %d: the pack was moved", off)
+		}
+		// The same byte changed later is damage, and is repaired.
+		poke(t, p.store, info.Name.Path(), int64(off), 7)
+		if err := p.open(t).VerifyPack(context.Background(), info.Name, nil); !errors.Is(err, ErrDamaged) {
+			t.Errorf("byte %d changed: %v", off, err)
+		}
+		poke(t, p.store, info.Name.Path(), int64(off), data[off])
+	}
 }
