@@ -412,3 +412,80 @@ func TestNothingReadableInTheStore(t *testing.T) {
 	}
 	must(t, r.Records(context.Background(), func(*Record) bool { return true }))
 }
+
+// A sealed body opens in its own place only.
+func TestSealedBodyIsTiedToItsPlace(t *testing.T) {
+	g := newRig(t)
+	s := newSealers(g.vault)
+	sealed, err := s.seal(Tag{1}, 5, []byte("body"))
+	must(t, err)
+	plain, err := s.open(Tag{1}, 5, sealed)
+	must(t, err)
+	if string(plain) != "body" {
+		t.Errorf("opened to %q", plain)
+	}
+	_, err = s.open(Tag{1}, 6, sealed)
+	wantErr(t, err, ErrDamaged)
+	_, err = s.open(Tag{2}, 5, sealed)
+	wantErr(t, err, ErrDamaged)
+	for at, want := range map[int]error{0: ErrNewer, 1: ErrNewer, 5: keys.ErrUnknownEpoch, 6: ErrDamaged, len(sealed) - 1: ErrDamaged} {
+		bad := append([]byte(nil), sealed...)
+		bad[at] ^= 0x40
+		_, err := s.open(Tag{1}, 5, bad)
+		wantErr(t, err, want)
+	}
+}
+
+// A fold that was made under another roster is not used: that one may have accepted what this one does not.
+func TestStoredFoldIsTiedToRosterAndStore(t *testing.T) {
+	g, r := grown(t, 2)
+	local := g.sub("evault/local")
+	key := r.cacheKey()
+	f, err := readCache(local, r.sealer, key)
+	if err != nil || f == nil {
+		t.Fatalf("the fold is not there: %v", err)
+	}
+	for _, other := range []cacheKey{{key.store, [32]byte{1}}, {StoreID{1}, key.roster}} {
+		if f, err := readCache(local, r.sealer, other); f != nil || err != nil {
+			t.Errorf("the fold of another roster or store was used: %v", err)
+		}
+	}
+}
+
+// One log vanishes while another appears.
+func TestLogReplacedByAnother(t *testing.T) {
+	g, r := grown(t, 2)
+	fresh := g.as(3)
+	fresh.disk = newRig(t).disk
+	must(t, fresh.disk.RemoveAll("evault/store/logs"))
+	third := fresh.start()
+	b := g.as(2)
+	b.commit(b.open(), "main", 9)
+	b.open()
+	g.remove("state/pins")
+	g.remove("evault/store/logs/" + r.Tag().String())
+	g.writeFile(g.recordFile(third.Tag(), 0), fresh.read(fresh.recordFile(third.Tag(), 0)))
+	_, err := b.tryOpen()
+	wantErr(t, err, ErrHidden)
+}
+
+// The newest record is replaced by another valid one, pins lost: the stored fold does not hide it.
+func TestTipReplaced(t *testing.T) {
+	g, r := grown(t, 3)
+	g.remove("state/pins")
+	before := g.read(g.recordFile(r.Tag(), 1))
+	data := g.forge(2, headerHash(before), nil)
+	g.writeFile(g.recordFile(r.Tag(), 2), data)
+	if v := g.open().View(); v.Tip.Hash != headerHash(data) {
+		t.Error("the stored fold speaks of a record that is not there")
+	}
+}
+
+// The reflog follows the chain that was accepted, whatever has been put in its place since.
+func TestReflogFollowsTheChain(t *testing.T) {
+	g, r := grown(t, 4)
+	before := g.read(g.recordFile(r.Tag(), 0))
+	g.writeFile(g.recordFile(r.Tag(), 1), g.forge(1, headerHash(before), nil))
+	err := r.Records(context.Background(), func(*Record) bool { return true })
+	wantNamed(t, err, ErrChain, "record 1")
+}
