@@ -9,8 +9,9 @@
 //     [IndexWriter], and can be rebuilt from HEAD's tree at any time.
 //   - [Scanner] walks the disk beside the index and yields one [DirScan] per directory: each name with what became of
 //     it, an [ItemState].
-//   - [ReadMeta], [ReadSmall], [StreamFile] and [Content] read one file for a commit.
-//   - [Status] puts these together: which paths changed, and how.
+//   - [FileReader] reads one file for a commit: metadata and content, into an entry. [ReadMeta], [ReadSmall] and
+//     [StreamFile] are its parts.
+//   - [Status] puts these together: which paths changed, and how. [RewriteIndex] changes what is tracked.
 //
 // Back to the disk: [Restore] writes a tree, or a part of it, below one directory and nowhere else.
 //

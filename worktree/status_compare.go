@@ -42,7 +42,7 @@ func compareEntry(r *FileReader, dir vfs.Dir, s *suspect, all bool) (Detail, err
 // compareStat compares what lstat told.
 func compareStat(old, now *objects.Entry, nlink uint64) (d Detail) {
 	if old.Mode != now.Mode && old.Type != objects.TypeSymlink {
-		d |= DetailMode // that of a link means nothing
+		d |= DetailMode // a link's own mode means nothing
 	}
 	if old.UID != now.UID || old.GID != now.GID {
 		d |= DetailOwner
@@ -62,7 +62,8 @@ func compareStat(old, now *objects.Entry, nlink uint64) (d Detail) {
 	return d
 }
 
-// compareRead compares what had to be read. Names of owners count as little as their numbers would change: not at all.
+// compareRead compares what had to be read. Names of owners are not compared: they follow from the numbers, and change
+// with the system's list of users, not with the file.
 func compareRead(old, now *objects.Entry) (d Detail) {
 	sameXattr := func(a, b objects.Xattr) bool { return a.Name == b.Name && bytes.Equal(a.Value, b.Value) }
 	if !slices.EqualFunc(old.Xattrs, now.Xattrs, sameXattr) {

@@ -18,15 +18,6 @@ import (
 // model is what a work tree holds: for each path a description of the file, or "dir".
 type model map[string]string
 
-func (m model) hasBelow(path string) bool {
-	for p := range m {
-		if isBelow(p, path) {
-			return true
-		}
-	}
-	return false
-}
-
 func (m model) removeAll(path string) {
 	for p := range m {
 		if p == path || isBelow(p, path) {
