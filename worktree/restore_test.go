@@ -396,6 +396,24 @@ func TestRestoreReadOnlyDirectories(t *testing.T) {
 	wantDisk(t, dir, map[string]string{"ro/a": "1", "ro/l": "->a", "ro/sub/b": "2"})
 }
 
+// A directory that is only passed keeps its own mode.
+func TestRestoreBelowAReadOnlyDirectory(t *testing.T) {
+	s := newStore(t)
+	tree := s.files(t, map[string]string{"ro/a": "1", "ro/b": "2"})
+	dir, root := openRoot(t)
+	put(t, dir, map[string]string{"ro/mine": "keep"})
+	ro := filepath.Join(dir, "ro")
+	if err := os.Chmod(ro, 0o555); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.Chmod(ro, 0o755) })
+	mustRestore(t, s, tree, Selection{"ro/a"}, RestoreOptions{Root: root})
+	if st, err := root.LstatStat("ro"); err != nil || st.Perm != 0o555 {
+		t.Errorf("mode %o %v", st.Perm, err)
+	}
+	wantDisk(t, dir, map[string]string{"ro/a": "1", "ro/mine": "keep"})
+}
+
 func TestRestoreBudget(t *testing.T) {
 	s := newStore(t)
 	tree := s.files(t, example)

@@ -143,6 +143,21 @@ func totalsCases() (cases []hostileCase) {
 		},
 		"list whose chunks are shorter": func(t testing.TB, s *store) objects.Entry { return s.listOf(t, 5, 5) },
 		"list whose chunks are longer":  func(t testing.TB, s *store) objects.Entry { return s.listOf(t, 90_000, 90_000) },
+		"large list whose chunk is shorter": func(t testing.TB, s *store) objects.Entry {
+			const size = 10 << 20
+			list := objects.NewFileListBuilder(s)
+			for i := range 10 {
+				id, err := s.Put(objects.KindChunk, bytes.Repeat([]byte{byte('a' + i)}, 1<<20-i/9))
+				if err = errors.Join(err, list.AddChunk(id, 1<<20)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			c, err := list.Finish()
+			if err != nil {
+				t.Fatal(err)
+			}
+			return objects.Entry{Name: "f", Type: objects.TypeFile, Mode: 0o644, Size: size, Content: c}
+		},
 		"list whose chunks are shorter and longer": func(t testing.TB, s *store) objects.Entry {
 			return s.listOf(t, 60_000, 80_000)
 		},
