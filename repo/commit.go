@@ -294,7 +294,10 @@ func (c *committing) store(commit *objects.Commit, result *CommitResult) error {
 	}
 	stats := c.snap.session.Stats()
 	result.ID, result.Commit = id, commit
-	result.New, result.Stored = int64(stats.NewBytes), int64(stats.PackedBytes)
+	result.New = int64(stats.NewBytes)
+	for _, p := range packs {
+		result.Stored += p.Size
+	}
 	if err := c.repo.recordCommit(c.ctx, c.headID, id, commit, packs, c.o.Amend); err != nil {
 		return err
 	}

@@ -38,19 +38,19 @@ func scaleTree(ctx context.Context, c config, work, name string, perFolder int) 
 	env := []string{"EVAULT_CONFIG_HOME=" + filepath.Join(work, "config"), "EVAULT_STATE_HOME=" + filepath.Join(work, "state")}
 	fmt.Printf("\n%s\n", name)
 	step := func(label, line string) error {
-		s, err := shell(ctx, "cd "+data+" && "+strings.ReplaceAll(line, "evault", c.evault), env)
+		s, err := shell(ctx, "cd "+data+" && "+strings.ReplaceAll(line, "EVAULT", c.evault), env)
 		fmt.Printf("  %-34s %8.2f s %8.2f s of processor time %6.0f MB peak\n", label, s.wall.Seconds(), s.cpu.Seconds(), float64(s.peak)/1e6)
 		return err
 	}
 	changed := filepath.Join(data, fileName(c.files/2, perFolder))
 	for _, s := range []struct{ label, line string }{
-		{"init", "evault init -q --no-passphrase && sleep 1"},
-		{"first commit", "evault commit -q -A -m first"},
-		{"status, nothing changed", "evault status --porcelain"},
-		{"commit, one file changed", "echo changed > " + changed + " && evault commit -q -m second"},
-		{"commit, nothing changed", "evault commit -q -m third"},
-		{"verify", "evault verify -q"},
-		{"restore", "evault restore -q --to " + filepath.Join(work, "out")},
+		{"init", "EVAULT init -q --no-passphrase && sleep 1"},
+		{"first commit", "EVAULT commit -q -A -m first"},
+		{"status, nothing changed", "EVAULT status --porcelain"},
+		{"commit, one file changed", "echo changed > " + changed + " && EVAULT commit -q -m second"},
+		{"commit, nothing changed", "EVAULT commit -q -m third"},
+		{"verify", "EVAULT verify -q"},
+		{"restore", "EVAULT restore -q --to " + filepath.Join(work, "out")},
 	} {
 		if err := step(s.label, s.line); err != nil {
 			return err
