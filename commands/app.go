@@ -20,6 +20,8 @@ type app struct {
 	screen *screen
 	out    *bufio.Writer // stdout, or the pager
 	pager  *pager
+
+	interrupts *interrupts
 }
 
 // globalFlags are taken by every verb.
@@ -35,7 +37,7 @@ type globalFlags struct {
 }
 
 func newApp(env Environment) *app {
-	a := &app{env: env, dir: env.Dir}
+	a := &app{env: env, dir: env.Dir, interrupts: &interrupts{}}
 	a.screen = &screen{stderr: env.Stderr, now: env.Now, width: env.Terminal.width}
 	a.out = bufio.NewWriterSize(a.behindProgress(env.Stdout, env.Terminal.Out), 64<<10)
 	return a
@@ -122,7 +124,6 @@ func (a *app) say(format string, args ...any) {
 
 // note prints a sentence on stderr, after what stdout has so far.
 func (a *app) note(format string, args ...any) {
-	a.screen.clear()
 	_ = a.out.Flush() // bufio keeps the error, and finishOutput returns it
 	a.complain("evault: " + fmt.Sprintf(format, args...))
 }
@@ -131,7 +132,7 @@ func (a *app) note(format string, args ...any) {
 func (a *app) hint(text string) { a.complain("hint: " + text) }
 
 // complain writes one line to stderr. If that fails there is nowhere left to say so.
-func (a *app) complain(line string) { _, _ = io.WriteString(a.env.Stderr, harmless(line)+"\n") }
+func (a *app) complain(line string) { _, _ = a.screen.write(a.env.Stderr, []byte(harmless(line)+"\n")) }
 
 // problems prints what a verb could not do, one line each, and gives the error that ends it with exit code 1.
 func (a *app) problems(list []string) error {

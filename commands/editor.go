@@ -55,6 +55,7 @@ func (a *app) editMessage(ctx context.Context, v *openVault, start, summary stri
 func (a *app) runEditor(ctx context.Context, file string) error {
 	line := a.editorCommand()
 	a.screen.clear()
+	defer a.interrupts.hold()()
 	cmd := shell(ctx, line, file)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = a.env.Stdin, a.env.Stdout, a.env.Stderr
 	if err := cmd.Run(); err != nil {

@@ -4,8 +4,6 @@ import (
 	"context"
 	"io"
 	"os"
-	"os/signal"
-	"syscall"
 	"time"
 )
 
@@ -42,15 +40,8 @@ func Main(args []string, env ...Environment) int {
 	if len(env) > 0 {
 		return newApp(env[0]).run(context.Background(), args)
 	}
-	ctx, stop := interruptible(context.Background())
+	a := newApp(systemEnvironment())
+	ctx, stop := a.interrupts.watch(context.Background())
 	defer stop()
-	return newApp(systemEnvironment()).run(ctx, args)
-}
-
-// interruptible gives a context that the first Ctrl-C (or SIGTERM, or SIGHUP when the terminal goes away) ends, so that
-// the command can stop in good order. The second one kills the process at once, which is safe too.
-func interruptible(parent context.Context) (context.Context, func()) {
-	ctx, stop := signal.NotifyContext(parent, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	context.AfterFunc(ctx, stop)
-	return ctx, stop
+	return a.run(ctx, args)
 }

@@ -119,10 +119,22 @@ func (s *screen) draw(line string) {
 func (s *screen) clear() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.wipe()
+}
+
+func (s *screen) wipe() {
 	if s.shown > 0 {
 		_, _ = io.WriteString(s.stderr, "\r"+strings.Repeat(" ", s.shown)+"\r")
 		s.shown = 0
 	}
+}
+
+// write writes to a terminal that the progress line may be on, so that neither gets into the other.
+func (s *screen) write(w io.Writer, p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.wipe()
+	return w.Write(p)
 }
 
 // clearingWriter takes the progress line away before it writes to the same terminal.
@@ -132,8 +144,7 @@ type clearingWriter struct {
 }
 
 func (c *clearingWriter) Write(p []byte) (int, error) {
-	c.screen.clear()
-	return c.w.Write(p)
+	return c.screen.write(c.w, p)
 }
 
 // progress gives the callback for repo, nil where nothing may be shown.

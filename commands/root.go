@@ -33,6 +33,7 @@ func newRoot(a *app) *cobra.Command {
 		Short:             "Encrypted version control",
 		Long:              rootLong + exitCodesHelp,
 		Example:           rootExample,
+		Version:           buildVersion().Version,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		PersistentPreRunE: a.prepare,

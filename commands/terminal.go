@@ -89,6 +89,7 @@ func (d *device) ReadSecret(ctx context.Context, prompt string) ([]byte, error) 
 		_, err := io.WriteString(d.out, "\n")
 		return got.line, errors.Join(got.err, err)
 	case <-ctx.Done():
-		return nil, errors.Join(ctx.Err(), term.Restore(fd, before))
+		_, err := io.WriteString(d.out, "\n")
+		return nil, errors.Join(ctx.Err(), term.Restore(fd, before), err)
 	}
 }
