@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,6 +19,7 @@ type app struct {
 	env    Environment
 	flags  globalFlags
 	dir    string // the working directory, after -C
+	verb   string // that is running: "commit"
 	screen *screen
 	out    *bufio.Writer // stdout, or the pager
 	pager  *pager
@@ -74,7 +77,11 @@ func (a *app) finishOutput() error {
 }
 
 // prepare runs before every verb.
-func (a *app) prepare(cmd *cobra.Command, _ []string) error {
+func (a *app) prepare(cmd *cobra.Command, args []string) error {
+	a.verb = cmd.Name()
+	if slices.Contains(args, "") && !takesEmpty(cmd) {
+		return usagef(cmd, "an argument is empty (is a variable of the shell not set?)")
+	}
 	switch a.flags.color {
 	case "auto", "always", "never":
 	default:
@@ -96,6 +103,11 @@ func (a *app) prepare(cmd *cobra.Command, _ []string) error {
 	}
 	a.dir = dir
 	return nil
+}
+
+// takesEmpty tells verbs for which an empty argument means something: a value that is taken back, a word to complete.
+func takesEmpty(cmd *cobra.Command) bool {
+	return cmd.CommandPath() == "evault config set" || strings.HasPrefix(cmd.Name(), cobra.ShellCompRequestCmd)
 }
 
 // absolute makes a path of the operating system absolute, relative to the working directory.

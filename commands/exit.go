@@ -38,6 +38,7 @@ func (r reported) Error() string { return fmt.Sprintf("exit code %d", int(r)) }
 func exitKinds() []exitKind {
 	return []exitKind{
 		{context.Canceled, exitInterrupted, ""},
+		{refs.ErrRollback, exitSecurity, hintRollback},
 		{repo.ErrSecurity, exitSecurity, hintSecurity},
 		{refs.ErrSecurity, exitSecurity, hintSecurity},
 		{keys.ErrSignature, exitSecurity, hintSecurity},
@@ -74,6 +75,7 @@ func exitKinds() []exitKind {
 
 const (
 	hintSecurity   = "history is not what was seen before. Change nothing; compare with another copy or another device before trusting it"
+	hintRollback   = "if you have put back an older copy yourself, \"evault repair --accept-older\" takes it; if not, somebody hides what came after"
 	hintDamaged    = "\"evault verify\" names everything that is damaged, \"evault repair\" restores what can be restored"
 	hintPassphrase = "give --passphrase-file or set EVAULT_PASSPHRASE_FILE or EVAULT_PASSPHRASE_COMMAND, or run evault on a terminal"
 	hintNewer      = "install a newer evault; this one changes nothing here"
@@ -127,10 +129,24 @@ func (a *app) report(err error) int {
 		return code
 	}
 	a.complain("evault: " + sentence(err))
+	if hint == hintDamaged {
+		hint = a.damageHint()
+	}
 	if hint != "" {
 		a.hint(hint)
 	}
 	return code
+}
+
+// damageHint does not send somebody to the verb that has just been run.
+func (a *app) damageHint() string {
+	switch a.verb {
+	case "verify":
+		return "\"evault repair\" restores what can be restored without another copy"
+	case "repair":
+		return "what is lost here may be in another copy of the vault; its .evault/store/packs can be copied into this one"
+	}
+	return hintDamaged
 }
 
 // sentence is an error's text for people.
@@ -141,7 +157,7 @@ func sentence(err error) string {
 		rest = strings.Replace(rest, "\n\nDid you mean this?\n", "; did you mean", 1)
 		return "unknown verb " + strings.Join(strings.Fields(rest), " ")
 	}
-	return text
+	return strings.TrimPrefix(text, repo.ErrUsage.Error()+": ") // the code says so
 }
 
 // Windows calls a pipe without a reader by these numbers.

@@ -18,7 +18,11 @@ type interrupts struct {
 func (i *interrupts) watch(parent context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancel(parent)
 	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	for _, s := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
+		if !signal.Ignored(s) { // nohup, and "&" in a script, ignore some on purpose
+			signal.Notify(signals, s)
+		}
+	}
 	go func() {
 		for {
 			select {

@@ -69,7 +69,7 @@ type verifyJSON struct {
 
 func (a *app) runVerify(ctx context.Context, o repo.VerifyOptions) error {
 	begun := a.env.Now()
-	return a.withVault(ctx, repo.ReadOnly, func(v *openVault) error {
+	return a.withVault(ctx, repo.Checking, func(v *openVault) error {
 		r, err := v.Verify(ctx, o)
 		if r == nil {
 			return err
