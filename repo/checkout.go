@@ -51,9 +51,9 @@ func (r *Repository) Checkout(ctx context.Context, o CheckoutOptions) (*Checkout
 
 // destination is where a checkout goes, and how the log is to call it.
 type destination struct {
-	op      refs.Operation // with HeadAfter and Changes
-	id      objects.ID     // zero for a branch without a commit
-	commit  *objects.Commit
+	op     refs.Operation // with HeadAfter and Changes
+	id     objects.ID     // zero for a branch without a commit
+	commit *objects.Commit
 }
 
 func (r *Repository) checkoutTarget(ctx context.Context, o CheckoutOptions) (*destination, error) {

@@ -46,7 +46,15 @@ const (
 	ReadOnly Mode = iota
 	// Writing takes the vault's lock.
 	Writing
+	// Checking is ReadOnly for a verb that names damage: a log that cannot be trusted does not stop the opening, and
+	// what still verifies of it counts.
+	Checking
+	// Accepting is Writing for a user who has put back an older copy of the vault on purpose: the older state is taken
+	// for good, and this clone goes on in a new log, because the old one may have gone further elsewhere.
+	Accepting
 )
+
+func (m Mode) writes() bool { return m == Writing || m == Accepting }
 
 // Open opens the vault of a work tree and unlocks it: by this device's slot, in a few milliseconds, or else by the
 // passphrase that Settings.Passphrase gives.
@@ -70,7 +78,7 @@ func (r *Repository) open(ctx context.Context, mode Mode) (err error) {
 	if err := r.readConfig(); err != nil {
 		return err
 	}
-	if mode == Writing {
+	if mode.writes() {
 		if r.lock, err = lock(ctx, r.places.Vault, r.settings.Wait); err != nil {
 			return err
 		}
@@ -85,6 +93,7 @@ func (r *Repository) open(ctx context.Context, mode Mode) (err error) {
 		return err
 	}
 	if mode == Writing {
+		r.sweep()
 		if err := r.admitThisDevice(); err != nil {
 			return err
 		}
@@ -202,23 +211,30 @@ func (r *Repository) openRefs(mode Mode) error {
 	}
 	r.refs, err = refs.Open(refs.Options{
 		Store: r.store, Local: r.local, State: r.places.State, Vault: r.vault,
-		StoreID: storeID, CloneID: clone, ReadOnly: mode == ReadOnly,
+		StoreID: storeID, CloneID: clone, ReadOnly: !mode.writes(),
+		Salvage: mode == Checking, AcceptOlder: mode == Accepting,
 		Descends: r.descends,
 	})
 	if err != nil {
 		return err
 	}
-	if mode == ReadOnly {
-		return nil
+	switch mode {
+	case Writing:
+		return r.refs.SyncHead(r.places.Vault)
+	case Accepting: // the record is what pins the older state
+		return r.record(context.Background(), refs.Operation{Name: "accept", Description: "an older copy of the vault"})
 	}
-	return r.refs.SyncHead(r.places.Vault)
+	return nil
 }
 
 // cloneID names this working copy. A reader of a vault that was copied takes the ID as it is; the next writer mints a new one.
 func (r *Repository) cloneID(mode Mode) (refs.CloneID, error) {
-	if mode == ReadOnly {
+	switch mode {
+	case ReadOnly, Checking:
 		id, _, err := refs.ReadClone(r.places.Vault)
 		return id, err
+	case Accepting:
+		return refs.RenewClone(r.places.Vault)
 	}
 	id, _, err := refs.EnsureClone(r.places.Vault)
 	return id, err
@@ -260,6 +276,11 @@ func (r *Repository) Notes() []string { return r.notes }
 func (r *Repository) database() (*pack.DB, error) {
 	if r.db != nil {
 		return r.db, nil
+	}
+	if r.lock != nil { // nobody else can be writing: what lies there was left by a crash
+		if err := errors.Join(pack.SweepIncoming(r.store), pack.SweepIndex(r.local)); err != nil {
+			return nil, fmt.Errorf("removing what an interrupted command left: %w", err)
+		}
 	}
 	db, err := pack.OpenDB(pack.Options{Store: r.store, Local: r.local, Vault: r.vault})
 	if err != nil {

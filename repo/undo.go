@@ -78,6 +78,7 @@ func (r *Repository) undoable(ctx context.Context) (*refs.Record, error) {
 			return false
 		case rec.Body.Operation == "undo":
 			undone++
+		case changesNothing(rec.Body): // repair, accept: nothing to take back
 		case undone > 0:
 			undone--
 		default:
@@ -94,6 +95,8 @@ func (r *Repository) undoable(ctx context.Context) (*refs.Record, error) {
 	}
 	return found, nil
 }
+
+func changesNothing(b *refs.Body) bool { return len(b.Changes) == 0 && b.HeadBefore == b.HeadAfter }
 
 // commitAfter gives where HEAD will be after an operation.
 func (r *Repository) commitAfter(op refs.Operation) objects.ID {

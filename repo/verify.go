@@ -68,7 +68,7 @@ func (r *Repository) Verify(ctx context.Context, o VerifyOptions) (*VerifyResult
 	if err != nil {
 		return nil, err
 	}
-	v := &verification{repo: r, db: db, o: o, meter: m, bad: map[objects.ID]string{}}
+	v := &verification{repo: r, db: db, o: o, meter: m, bad: map[objects.ID]string{}, badPacks: map[pack.Name]bool{}}
 	if err := v.run(ctx); err != nil {
 		return nil, err
 	}
@@ -93,6 +93,9 @@ type verification struct {
 	result VerifyResult
 	packs  map[pack.Name]int64   // present
 	bad    map[objects.ID]string // objects found damaged, and in which pack
+	badLog bool                  // something was wrong with a log, and is named
+
+	badPacks map[pack.Name]bool // packs found damaged in any way
 }
 
 func (v *verification) run(ctx context.Context) error {
@@ -173,6 +176,11 @@ func (v *verification) checkPack(ctx context.Context, p pack.PackInfo) error {
 
 // packDamage takes a pack's verdict apart.
 func (v *verification) packDamage(name pack.Name, err error) {
+	if err != nil {
+		v.mu.Lock()
+		v.badPacks[name] = true
+		v.mu.Unlock()
+	}
 	for _, err := range flatten(err) {
 		d := Damage{Kind: "pack", Pack: name.String(), Detail: err.Error()}
 		var damaged *pack.DamagedError
@@ -213,6 +221,7 @@ func (v *verification) checkLog(ctx context.Context) error {
 		return ok && uint64(size) == p.Size
 	}
 	err := v.repo.refs.Verify(ctx, has, func(problem error) {
+		v.badLog = true
 		var missing *refs.MissingPacksError
 		switch {
 		case errors.As(problem, &missing):
@@ -228,7 +237,15 @@ func (v *verification) checkLog(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return v.repo.refs.Records(ctx, func(*refs.Record) bool { v.result.Records++; return true })
+	return v.exceptNamed(ctx, v.repo.refs.Records(ctx, func(*refs.Record) bool { v.result.Records++; return true }))
+}
+
+// exceptNamed drops the error of walking a log of which something bad was named before: what the walk got to counts.
+func (v *verification) exceptNamed(ctx context.Context, err error) error {
+	if v.badLog && ctx.Err() == nil {
+		return nil
+	}
+	return err
 }
 
 // checkSlots makes sure that every slot the roster lists is there: somebody's only key may be among them.
@@ -248,7 +265,7 @@ func (v *verification) checkSlots() error {
 // checkHistory walks from every commit that the log names to every object it needs.
 func (v *verification) checkHistory(ctx context.Context) error {
 	roots, err := v.repo.allRoots(ctx)
-	if err != nil {
+	if err := v.exceptNamed(ctx, err); err != nil {
 		return err
 	}
 	seen := map[objects.ID]struct{}{}
@@ -289,15 +306,16 @@ func (v *verification) checkHistory(ctx context.Context) error {
 	return walk.Run(ctx, roots)
 }
 
-// checkChunk makes sure that a chunk is there. Its bytes were proved with its pack, unless that turned out damaged.
+// checkChunk makes sure that a chunk is there. Its bytes were proved with its pack, unless that turned out damaged: a frame
+// that does not open says nothing of the objects in it.
 func (v *verification) checkChunk(ctx context.Context, e *objects.Edge, report func(*objects.Edge, string)) {
-	if _, damaged := v.bad[e.ID]; damaged {
+	at, ok := v.db.Locate(e.ID)
+	if _, damaged := v.bad[e.ID]; damaged || ok && v.badPacks[at.Pack] {
 		if err := v.db.View(ctx, e.ID, e.Kind, func([]byte) error { return nil }); err != nil {
 			report(e, err.Error())
 		}
 		return
 	}
-	at, ok := v.db.Locate(e.ID)
 	if !ok {
 		report(e, "missing")
 		return
@@ -307,7 +325,8 @@ func (v *verification) checkChunk(ctx context.Context, e *objects.Edge, report f
 	}
 }
 
-// allRoots lists every commit that a ref or the log names, so that what undo may go back to is proved too.
+// allRoots lists every commit that a ref or the log names, so that what undo may go back to is proved too. Beside an
+// error it gives those that it found.
 func (r *Repository) allRoots(ctx context.Context) ([]objects.ID, error) {
 	var roots []objects.ID
 	seen := map[objects.ID]bool{{}: true}
