@@ -124,7 +124,7 @@ func ReadStoreID(store vfs.FS) (StoreID, error) {
 	var id StoreID
 	data, err := readNamed(store, storeIDName, 2*int64(hex.EncodedLen(len(id))))
 	if err != nil {
-		return StoreID{}, err
+		return StoreID{}, fmt.Errorf("store ID: %w", err)
 	}
 	text, ok := strings.CutSuffix(string(data), "\n")
 	if !ok || parseHex(id[:], text) != nil {

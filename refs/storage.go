@@ -129,7 +129,7 @@ func readFile(f vfs.File, limit int64) ([]byte, error) {
 		return nil, fmt.Errorf("%w: %s is no regular file", ErrDamaged, f.Name())
 	}
 	if st.Size > limit {
-		return nil, fmt.Errorf("%w: %s has %d bytes", ErrLimit, f.Name(), st.Size)
+		return nil, fmt.Errorf("%w: %w: %s has %d bytes", ErrDamaged, ErrLimit, f.Name(), st.Size)
 	}
 	data := make([]byte, st.Size)
 	if _, err := io.ReadFull(f, data); err != nil {
