@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -161,7 +162,7 @@ func (a *app) longStatus(v *openVault, r *repo.StatusResult) {
 func (a *app) statusSection(v *openVault, s statusSection, changes []repo.Change) {
 	first := true
 	for _, c := range changes {
-		if !containsKind(s.kinds, c.Kind) {
+		if !slices.Contains(s.kinds, c.Kind) {
 			continue
 		}
 		if first {
@@ -181,15 +182,6 @@ func (a *app) statusSection(v *openVault, s statusSection, changes []repo.Change
 		}
 		a.printf("\t%s\n", a.paint(look.color, text))
 	}
-}
-
-func containsKind(kinds []repo.ChangeKind, k repo.ChangeKind) bool {
-	for _, each := range kinds {
-		if each == k {
-			return true
-		}
-	}
-	return false
 }
 
 func padRight(s string, n int) string { return s + strings.Repeat(" ", max(n-len(s), 0)) }
