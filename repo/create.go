@@ -51,7 +51,7 @@ func Init(ctx context.Context, p Places, s Settings, o InitOptions) (*InitResult
 	if err := refs.ValidateBranchName(o.Branch); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUsage, err)
 	}
-	if err := sweepBuilding(p.Work); err != nil {
+	if err := errors.Join(sweepBuilding(p.Work), sweepPins(p.State, "", s.staleBefore())); err != nil {
 		return nil, err
 	}
 	id, created, err := EnsureIdentity(p, s)

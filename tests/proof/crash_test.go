@@ -98,35 +98,46 @@ type crashing struct {
 }
 
 func (c *crashing) run(t *testing.T) {
-	opts := memfs.CrashOptions{Seed: seed, Subsets: 3, Singles: 12}
+	opts := memfs.CrashOptions{Seed: seed, Subsets: 2, Singles: 6}
 	if proving() {
 		opts.Subsets, opts.Singles = 120, 64
 	}
-	queue := make(chan memfs.Crash, 16)
+	queue := make(chan numbered, 16)
 	var workers sync.WaitGroup
 	for range max(2, runtime.GOMAXPROCS(0)) {
 		workers.Go(func() {
 			for crash := range queue {
 				c.states.Add(1)
-				if err := c.judge(t, crash); err != nil {
+				if err := c.judge(t, crash.Crash, proving() || crash.n%goesOnEvery == 0); err != nil {
 					if c.lost.Add(1) <= 10 {
-						t.Errorf("%v\n%v", err, crash)
+						t.Errorf("%v\n%v", err, crash.Crash)
 					}
 				}
 			}
 		})
 	}
+	n := 0
 	for crash := range memfs.Crashes(c.ops, c.base.disk, opts) {
-		queue <- crash
+		queue <- numbered{crash, n}
+		n++
 	}
 	close(queue)
 	workers.Wait()
 }
 
-// judge looks at what one crash has left.
-func (c *crashing) judge(t testing.TB, crash memfs.Crash) (err error) {
+type numbered struct {
+	memfs.Crash
+	n int
+}
+
+// goesOnEvery is how often, in the quick column, the commands that come next are tried too.
+const goesOnEvery = 3
+
+// judge looks at what one crash has left; with next it goes on to work there.
+func (c *crashing) judge(t testing.TB, crash memfs.Crash, next bool) (err error) {
 	t = calm{t}
 	defer verdict(&err)
+	defer watch(crash.String()).Stop()
 	ctx := t.Context()
 	w := onDisk(t, crash.Open(), c.base.clock, c.base.past)
 	done := len(crash.Marks()) > 0
@@ -134,7 +145,7 @@ func (c *crashing) judge(t testing.TB, crash memfs.Crash) (err error) {
 		return err
 	}
 	if c.damaged {
-		return c.repaired(ctx, t, w)
+		return c.repaired(ctx, t, w, next)
 	}
 	first, err := lookAt(ctx, w)
 	if err != nil {
@@ -152,6 +163,9 @@ func (c *crashing) judge(t testing.TB, crash memfs.Crash) (err error) {
 			return fmt.Errorf("after an opening for writing: %w", err)
 		}
 		first = second
+	}
+	if !next {
+		return nil
 	}
 	if err := c.repeated(ctx, t, w, first.text == c.after.text); err != nil {
 		return err
@@ -247,7 +261,7 @@ func tornFiles(got, before, after tree) (n int) {
 }
 
 // repaired repeats the repair and asks for everything.
-func (c *rehearsal) repaired(ctx context.Context, t testing.TB, w *world) error {
+func (c *rehearsal) repaired(ctx context.Context, t testing.TB, w *world, next bool) error {
 	if err := c.again(ctx, w, false); err != nil {
 		return fmt.Errorf("repeated: %w", err)
 	}
@@ -255,7 +269,7 @@ func (c *rehearsal) repaired(ctx context.Context, t testing.TB, w *world) error 
 	if err == nil {
 		err = c.isOneOf(s, true)
 	}
-	if err != nil {
+	if err != nil || !next {
 		return err
 	}
 	return goesOn(ctx, t, w)

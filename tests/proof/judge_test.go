@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"evault/internal/vfs"
 	"evault/internal/vfs/memfs"
@@ -213,6 +214,7 @@ func goesOn(ctx context.Context, t testing.TB, w *world) error {
 		}
 	}
 	w.write(t, "next.txt", "written after it\n")
+	w.clock.pass(2 * time.Hour) // younger temporary files may belong to a command that is under way
 	want := walk(t, w.places.Work)
 	err := w.with(ctx, repo.Writing, func(r *repo.Repository) error {
 		if _, err := r.Status(ctx, repo.StatusOptions{}); err != nil {
@@ -227,10 +229,14 @@ func goesOn(ctx context.Context, t testing.TB, w *world) error {
 	if err != nil {
 		return fmt.Errorf("the next command: %w", err)
 	}
+	if left := leftovers(t, w.disk); len(left) > 0 {
+		return fmt.Errorf("temporary files are left: %q", left)
+	}
 	return nil
 }
 
-// leftovers lists the temporary files on a disk.
+// leftovers lists the temporary files on a disk, those of the work tree left out: a restore sweeps each folder that it
+// goes into.
 func leftovers(t testing.TB, disk *memfs.Memory) (found []string) {
 	t.Helper()
 	var below func(dir string)
@@ -241,7 +247,7 @@ func leftovers(t testing.TB, disk *memfs.Memory) (found []string) {
 		}
 		for _, info := range infos {
 			name := path.Join(dir, info.Name())
-			if isTemporary(info.Name()) {
+			if inWork := strings.HasPrefix(name, "work/") && !strings.HasPrefix(name, "work/"+repo.VaultDir); isTemporary(info.Name()) && !inWork {
 				found = append(found, name)
 			}
 			if info.IsDir() {
@@ -270,4 +276,9 @@ func verdict(err *error) {
 	default:
 		*err = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
 	}
+}
+
+// watch ends everything, with a list of all goroutines, if what follows takes minutes: it hangs.
+func watch(what string) *time.Timer {
+	return time.AfterFunc(3*time.Minute, func() { panic("hangs: " + what) })
 }

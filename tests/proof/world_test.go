@@ -22,11 +22,14 @@ func proving() bool { return os.Getenv("EVAULT_PROVE") == "1" }
 
 // clock is time for one world and all its copies: it advances at every look, by more than the tick of a filesystem, so that
 // no file is as young as the scan that sees it.
-type clock struct{ looks atomic.Int64 }
+type clock struct{ passed atomic.Int64 }
 
 func (c *clock) now() time.Time {
-	return time.Unix(1_700_000_000, 0).Add(time.Duration(c.looks.Add(1)) * 30 * time.Millisecond).UTC()
+	return time.Unix(1_700_000_000, 0).Add(c.pass(30 * time.Millisecond)).UTC()
 }
+
+// pass lets time go by, and gives how much has.
+func (c *clock) pass(d time.Duration) time.Duration { return time.Duration(c.passed.Add(int64(d))) }
 
 // world is a machine with one user: a disk with a work tree, the user's configuration and pins.
 type world struct {
