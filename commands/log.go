@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"time"
@@ -94,8 +95,11 @@ func (v *openVault) splitRevisions(ctx context.Context, args []string, dash int,
 			if err == nil {
 				continue
 			}
-			if !errors.Is(err, repo.ErrUnknownRevision) || !v.onDisk(arg) {
+			if !errors.Is(err, repo.ErrUnknownRevision) {
 				return err
+			}
+			if !v.onDisk(arg) {
+				return fmt.Errorf("%w (a path that is not on disk goes behind --)", err)
 			}
 			revisions, paths = args[:i], args[i:]
 			break

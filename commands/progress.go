@@ -93,9 +93,18 @@ func progressLine(p repo.Progress, rate float64) string {
 	}
 	if rate > 0 && total > done {
 		left := time.Duration(float64(total-done) / rate * float64(time.Second))
-		parts = append(parts, duration(max(left, time.Second).Round(time.Second))+" left")
+		parts = append(parts, countdown(left)+" left")
 	}
 	return strings.TrimSpace(p.Phase + " " + strings.Join(parts, ", "))
+}
+
+// countdown is a time that is left, in whole seconds and never none: "0:07", "1:02:03".
+func countdown(left time.Duration) string {
+	s := max(int64(left.Round(time.Second)/time.Second), 1)
+	if s < 3600 {
+		return fmt.Sprintf("%d:%02d", s/60, s%60)
+	}
+	return fmt.Sprintf("%d:%02d:%02d", s/3600, s/60%60, s%60)
 }
 
 func partOf(done, total string, d, t int64) string {
