@@ -84,6 +84,9 @@ func (w *worker) setOpen(f vfs.File, dir *targetDir, e *objects.Entry) error {
 			return err
 		}
 	}
+	if err := w.disinherit(f, dir, e); err != nil {
+		return err
+	}
 	for _, x := range e.Xattrs {
 		if err := w.setXattr(entryPath(dir, e), x, f.SetXattr); err != nil {
 			return err

@@ -33,8 +33,11 @@ type targetDir struct {
 	users int
 	own   ownership // of the files that are made in it
 	known bool      // own is known
-	perm  uint32    // permissions to be put back, if lent
-	lent  bool      // the directory was made writable for the time of the run
+
+	inherits inheritance // what new files in it get
+
+	perm uint32 // permissions to be put back, if lent
+	lent bool   // the directory was made writable for the time of the run
 }
 
 // acquire gives the open directory; release must follow.
