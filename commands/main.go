@@ -15,7 +15,7 @@ type Environment struct {
 	Stderr io.Writer
 	// Lookup gives an environment variable.
 	Lookup func(name string) (value string, ok bool)
-	// Dir is the working directory, absolute.
+	// Dir is the working directory, absolute; empty where it is gone.
 	Dir string
 	// Now is the clock; its location is the zone in which times are shown.
 	Now func() time.Time
@@ -27,7 +27,7 @@ type Environment struct {
 func systemEnvironment() Environment {
 	dir, err := os.Getwd()
 	if err != nil {
-		dir = "." // reported where the directory is needed
+		dir = "" // reported where the directory is needed
 	}
 	return Environment{
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,

@@ -18,13 +18,14 @@ func (a *app) findVault() (string, error) {
 	if named := a.getenv("EVAULT_DIR"); named != "" {
 		return a.namedVault(named)
 	}
-	start, err := filepath.EvalSymlinks(a.dir)
+	start, err := a.realDir()
 	if err != nil {
-		return "", fmt.Errorf("working directory: %w", err)
+		return "", err
 	}
 	for dir := start; ; dir = filepath.Dir(dir) {
-		if holdsVault(dir) {
-			return dir, nil
+		found, err := holdsVault(dir)
+		if found || err != nil {
+			return dir, err
 		}
 		if dir == filepath.Dir(dir) {
 			return "", fmt.Errorf("%w: neither %s nor a folder above it holds %s", repo.ErrNoVault, quoted(start), repo.VaultDir)
@@ -41,15 +42,44 @@ func (a *app) namedVault(named string) (string, error) {
 	if err == nil && filepath.Base(dir) == repo.VaultDir {
 		dir = filepath.Dir(dir)
 	}
-	if err != nil || !holdsVault(dir) {
+	found := false
+	if err == nil {
+		if found, err = holdsVault(dir); err != nil {
+			return "", err
+		}
+	}
+	if !found {
 		return "", fmt.Errorf("%w: EVAULT_DIR is %s, which holds no %s", repo.ErrNoVault, quoted(named), repo.VaultDir)
 	}
 	return dir, nil
 }
 
-func holdsVault(dir string) bool {
-	st, err := os.Lstat(filepath.Join(dir, repo.VaultDir))
-	return err == nil && st.IsDir()
+// holdsVault reports whether a folder holds .evault. Something else of that name is an error and not passed over: a command
+// must not work on another vault, further up, because this one is out of place.
+func holdsVault(dir string) (bool, error) {
+	name := filepath.Join(dir, repo.VaultDir)
+	st, err := os.Lstat(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return false, nil
+	case err != nil:
+		return false, err
+	case !st.IsDir():
+		return false, fmt.Errorf("%s is not a folder (a link to one is not followed)", quoted(name))
+	}
+	return true, nil
+}
+
+// realDir is the working directory without links.
+func (a *app) realDir() (string, error) {
+	if a.dir == "" {
+		return "", errors.New("the working directory is gone")
+	}
+	dir, err := filepath.EvalSymlinks(a.dir)
+	if err != nil {
+		return "", fmt.Errorf("working directory: %w", err)
+	}
+	return dir, nil
 }
 
 // openPlaces opens the folders that a vault lives in; withVault says whether .evault must be there already.

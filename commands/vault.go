@@ -25,7 +25,7 @@ func (a *app) withVault(ctx context.Context, mode repo.Mode, use func(*openVault
 	if err != nil {
 		return err
 	}
-	dir, err := filepath.EvalSymlinks(a.dir)
+	dir, err := a.realDir()
 	if err != nil {
 		return err
 	}
