@@ -57,7 +57,7 @@ fuzz: ## every fuzz target for FUZZTIME
 	tests/fuzz.sh $(FUZZTIME)
 
 docs: ## docs/commands.md from the code
-	$(GO) run ./internal/docgen
+	$(GO) run ./commands/gendocs
 
 clean:
 	rm -rf bin

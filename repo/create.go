@@ -20,7 +20,7 @@ type InitOptions struct {
 	Label         string // what to call this device in the roster; required
 	Branch        string // the first branch; empty: main
 	Passphrase    []byte // nil: no passphrase slot
-	RecoveryWords bool   // generate a slot that twenty-odd words open
+	RecoveryWords bool   // generate a slot that nine words open
 	Recipients    []string
 	WorkFactor    int // log2 of scrypt's N; 0: the default
 }

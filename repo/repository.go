@@ -36,6 +36,8 @@ type Repository struct {
 	db       *pack.DB // opened when first needed
 	lock     io.Closer
 	notes    []string
+	// suspicions are signs that history was changed, found while opening for Checking.
+	suspicions []error
 }
 
 // Mode says what a verb is going to do.
@@ -92,9 +94,12 @@ func (r *Repository) open(ctx context.Context, mode Mode) (err error) {
 	if err := r.unlock(ctx); err != nil {
 		return err
 	}
-	if mode == Writing {
+	if err := r.checkRoster(mode); err != nil {
+		return err
+	}
+	if mode.writes() {
 		r.sweep()
-		if err := r.admitThisDevice(); err != nil {
+		if err := errors.Join(r.admitThisDevice(), r.pinRoster()); err != nil {
 			return err
 		}
 	}
@@ -276,11 +281,6 @@ func (r *Repository) Notes() []string { return r.notes }
 func (r *Repository) database() (*pack.DB, error) {
 	if r.db != nil {
 		return r.db, nil
-	}
-	if r.lock != nil { // nobody else can be writing: what lies there was left by a crash
-		if err := errors.Join(pack.SweepIncoming(r.store), pack.SweepIndex(r.local)); err != nil {
-			return nil, fmt.Errorf("removing what an interrupted command left: %w", err)
-		}
 	}
 	db, err := pack.OpenDB(pack.Options{Store: r.store, Local: r.local, Vault: r.vault})
 	if err != nil {

@@ -107,5 +107,5 @@ func (r *Repository) applyKeys(c keys.ChangeSet) error {
 			return fmt.Errorf("removing a key slot: %w", err)
 		}
 	}
-	return nil
+	return r.pinRoster()
 }

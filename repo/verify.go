@@ -24,7 +24,7 @@ type VerifyOptions struct {
 
 // Damage is one thing that is not as it must be. Fields that do not apply are empty.
 type Damage struct {
-	Kind   string // "pack", "object", "record", "slot", "index"
+	Kind   string // "pack", "object", "record", "key" (roster, keyring or slot), "slot", "index"
 	Pack   string
 	Object string
 	Commit string // a commit that needs the object
@@ -250,6 +250,15 @@ func (v *verification) exceptNamed(ctx context.Context, err error) error {
 
 // checkSlots makes sure that every slot the roster lists is there: somebody's only key may be among them.
 func (v *verification) checkSlots() error {
+	for _, err := range v.repo.suspicions {
+		v.result.Security = append(v.result.Security, err.Error())
+	}
+	for _, err := range v.repo.vault.Problems() {
+		v.damage(Damage{Kind: "key", Detail: err.Error()})
+	}
+	for _, err := range v.db.Problems() {
+		v.damage(Damage{Kind: "index", Detail: err.Error()})
+	}
 	slots, err := v.repo.vault.Slots(keyStore{v.repo.store, v.repo.local})
 	if err != nil {
 		return err
