@@ -3,15 +3,13 @@
 GO      ?= go
 export CGO_ENABLED = 0
 
-VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
-LDFLAGS  = -s -w -X main.version=$(VERSION)
 TARGETS  = linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 FUZZTIME ?= 20s
 
 .PHONY: build demo test check bench bench-scale prove fuzz docs install clean format vet cross race
 
 build: ## bin/evault, reproducible
-	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/evault .
+	$(GO) build -trimpath -buildvcs=auto -ldflags '-s -w' -o bin/evault .
 
 install: build
 	install -m 0755 bin/evault $(or $(PREFIX),/usr/local)/bin/evault

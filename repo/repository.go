@@ -163,19 +163,20 @@ func (r *Repository) unlock(ctx context.Context) error {
 	if !errors.Is(err, keys.ErrNoSlot) {
 		return err
 	}
-	return r.unlockWithPassphrase(ctx, files, id, pinned)
+	return r.unlockWithPassphrase(ctx, files, id, pinned, err)
 }
 
 // maxLocalWork bounds the scrypt work of slots found on this machine: log2 of N. 22 takes about 16 seconds.
 const maxLocalWork = 22
 
-func (r *Repository) unlockWithPassphrase(ctx context.Context, files keyStore, id *keys.Identity, pinned keys.VaultID) error {
+// unlockWithPassphrase is tried when no slot of this device opens the vault; noSlot says why.
+func (r *Repository) unlockWithPassphrase(ctx context.Context, files keyStore, id *keys.Identity, pinned keys.VaultID, noSlot error) error {
 	if r.settings.Passphrase == nil {
-		return ErrNotUnlocked
+		return fmt.Errorf("%w: %w", ErrNotUnlocked, noSlot)
 	}
 	pass, err := r.settings.Passphrase(ctx)
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrNotUnlocked, err)
+		return fmt.Errorf("%w: %w: %w", ErrNotUnlocked, noSlot, err)
 	}
 	vault, err := keys.OpenWithPassphrase(files, pass, maxLocalWork, id)
 	if err != nil {
