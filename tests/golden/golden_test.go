@@ -199,6 +199,30 @@ func TestGoldenGoesOn(t *testing.T) {
 	}
 }
 
+// TestGoldenWithoutTheRest: what docs/format.md says may be deleted is made again, and folders that are missing are empty.
+func TestGoldenWithoutTheRest(t *testing.T) {
+	for _, dir := range versions(t) {
+		c := unpack(t, dir, "identity")
+		commit := func(text string) {
+			c.must(os.WriteFile(filepath.Join(c.work, "new"), []byte(text), 0o644))
+			c.with(repo.Writing, func(r *repo.Repository) {
+				_, err := r.Commit(t.Context(), repo.CommitOptions{Message: text, All: true})
+				c.must(err)
+			})
+			c.with(repo.ReadOnly, c.checkCommits)
+		}
+		commit("with all there is")
+		for _, name := range []string{"HEAD", "local/fold", "local/fold.new", "local/index", "local/objects", "local/lock", "store/incoming",
+			"store/damaged", "local/slots"} {
+			c.must(os.RemoveAll(filepath.Join(c.work, ".evault", name)))
+		}
+		commit("without")
+		if _, err := os.Stat(filepath.Join(c.work, ".evault", "HEAD")); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func cloneFile(t *testing.T, work string) string {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join(work, ".evault", "local", "clone"))

@@ -230,7 +230,9 @@ func (d *decoder) head() {
 	switch kind := d.u8(); kind {
 	case 0:
 	case 1:
-		d.text(255)
+		if branch := d.text(255); d.err == nil && !refAllowed("heads/"+branch) {
+			d.fail("branch %q", branch)
+		}
 	case 2:
 		if d.hash() == ([32]byte{}) {
 			d.fail("head is zero")
@@ -240,12 +242,23 @@ func (d *decoder) head() {
 	}
 }
 
+// refName reads the name of a ref: git-check-ref-format(1).
 func (d *decoder) refName() string {
 	name := d.text(255)
-	if !strings.HasPrefix(name, "heads/") && !strings.HasPrefix(name, "tags/") {
+	if d.err == nil && !refAllowed(name) {
 		d.fail("ref name %q", name)
 	}
 	return name
+}
+
+func refAllowed(name string) bool {
+	if !strings.Contains(name, "/") || strings.HasSuffix(name, ".") || strings.Contains(name, "..") || strings.Contains(name, "@{") ||
+		strings.ContainsAny(name, "~^:?*[\\ ") || control7(name) {
+		return false
+	}
+	return !slices.ContainsFunc(strings.Split(name, "/"), func(part string) bool {
+		return part == "" || part[0] == '.' || strings.HasSuffix(part, ".lock")
+	})
 }
 
 func (r *record) takeCheckpoint(d *decoder) {
