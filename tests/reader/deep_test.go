@@ -161,6 +161,13 @@ func TestReadsCheckpoints(t *testing.T) {
 	for name, id := range last.View().All() {
 		want[name] = []string{hex.EncodeToString(id[:1])}
 	}
+	must(t, os.Truncate(filepath.Join(b.dir, "store/logs", beside.Tag().String(), "000000000000000c"), 213))
+	if logs, err = v.readLogs(); err == nil {
+		_, err = v.foldLogs(logs)
+	}
+	if err == nil {
+		t.Error("a body that no checkpoint stands for may be missing")
+	}
 	if fmt.Sprint(got) != fmt.Sprint(want) || len(want) != 5 || dropped != 11 {
 		t.Errorf("the reader makes %v of the logs, evault %v (%d bodies dropped)", got, want, dropped)
 	}

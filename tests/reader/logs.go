@@ -339,6 +339,9 @@ func (v *vault) foldLogs(logs map[[32]byte][]*record) (*fold, error) {
 			return nil, fmt.Errorf("record %d of log %x cannot be trusted: what it has seen is not there, or its device was revoked", n, tag[:8])
 		}
 	}
+	if err := f.checkDropped(); err != nil {
+		return nil, err
+	}
 	for _, list := range f.each(func(r *record) []string { return r.added }) {
 		f.packs[list] = true
 	}
@@ -346,6 +349,26 @@ func (v *vault) foldLogs(logs map[[32]byte][]*record) (*fold, error) {
 		delete(f.packs, list)
 	}
 	return f, nil
+}
+
+// checkDropped makes sure that a checkpoint stands for every body that is missing.
+func (f *fold) checkDropped() error {
+	covered := past{}
+	for _, log := range f.logs {
+		for _, r := range log {
+			if r.checkpoint {
+				covered.join(f.pasts[r.hash])
+			}
+		}
+	}
+	for tag, log := range f.logs {
+		for _, r := range log {
+			if !r.hasBody && r.sequence >= covered[tag] {
+				return fmt.Errorf("record %d of log %x has lost its body", r.sequence, tag[:8])
+			}
+		}
+	}
+	return nil
 }
 
 func (f *fold) each(of func(*record) []string) (all []string) {
