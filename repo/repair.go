@@ -40,6 +40,11 @@ func (r *Repository) Repair(ctx context.Context, o RepairOptions) (*RepairResult
 	if err := p.run(ctx); err != nil {
 		return p.result, err
 	}
+	// Afresh: what was wrong with packs and caches that are gone now is no damage any more.
+	r.db = nil
+	if err := db.Close(); err != nil {
+		return p.result, err
+	}
 	found, err := r.Verify(ctx, VerifyOptions{})
 	if found != nil {
 		p.result.Lost = found.Damage
