@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"sync"
 
 	"evault/keys"
@@ -18,6 +19,8 @@ type Refs struct {
 	checker *checker
 	sealer  *keys.Sealer // of the fold cache
 	pins    *pins
+
+	finished []place // what Open took from the outbox
 
 	mu       sync.RWMutex
 	fold     *fold
@@ -46,7 +49,7 @@ func Open(o Options) (*Refs, error) {
 		return nil, err
 	}
 	if !o.ReadOnly {
-		if err := finishOutbox(&r.o); err != nil {
+		if r.finished, err = finishOutbox(&r.o); err != nil {
 			return nil, err
 		}
 	}
@@ -92,6 +95,10 @@ func (r *Refs) Problems() []error {
 	defer r.mu.RUnlock()
 	return append([]error(nil), r.problems...)
 }
+
+// Finished reports whether a record of this clone's log was interrupted on its way, and is published because Open found it in
+// the outbox. Whoever was told that the operation failed may be about to repeat it.
+func (r *Refs) Finished(seq uint64) bool { return slices.Contains(r.finished, place{r.own, seq}) }
 
 func (r *Refs) cacheKey() cacheKey { return cacheKey{r.o.StoreID, r.o.Vault.RosterHash()} }
 

@@ -17,6 +17,12 @@ import (
 // and number: whoever finds one publishes those very bytes, so that a crash can never lead to two records in one place.
 const outboxDir = "outbox"
 
+// place is where a record belongs.
+type place struct {
+	tag Tag
+	seq uint64
+}
+
 func outboxName(tag Tag, seq uint64) string { return tag.String() + "-" + seqName(seq) }
 
 func parseOutboxName(s string) (Tag, uint64, bool) {
@@ -26,11 +32,11 @@ func parseOutboxName(s string) (Tag, uint64, bool) {
 	return tag, seq, err == nil && ok
 }
 
-// finishOutbox publishes what a crash has left in the outbox for this store.
-func finishOutbox(o *Options) error {
+// finishOutbox publishes what a crash has left in the outbox for this store, and gives the places of what it found there.
+func finishOutbox(o *Options) (finished []place, err error) {
 	names, err := readNames(o.Local, outboxDir)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	slices.SortFunc(names, func(a, b vfs.DirName) int { return strings.Compare(a.Name, b.Name) })
 	for _, n := range names {
@@ -38,7 +44,7 @@ func finishOutbox(o *Options) error {
 		if strings.HasPrefix(n.Name, vfs.TempPrefix) {
 			// Begun and never named: nobody has seen it.
 			if err := o.Local.Remove(outboxDir + "/" + n.Name); err != nil {
-				return err
+				return nil, err
 			}
 		}
 		if !ok {
@@ -46,13 +52,14 @@ func finishOutbox(o *Options) error {
 		}
 		data, err := readNamed(o.Local, outboxDir+"/"+n.Name, MaxRecord)
 		if err != nil {
-			return fmt.Errorf("outbox: %w", err)
+			return nil, fmt.Errorf("outbox: %w", err)
 		}
 		if err := finishOne(o, tag, seq, data); err != nil {
-			return fmt.Errorf("outbox: %w", err)
+			return nil, fmt.Errorf("outbox: %w", err)
 		}
+		finished = append(finished, place{tag, seq})
 	}
-	return nil
+	return finished, nil
 }
 
 // finishOne publishes one record from the outbox, unless it is of another store or published already.

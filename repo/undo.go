@@ -27,10 +27,17 @@ type UndoResult struct {
 // Undo takes back the newest operation that was not taken back yet. Branches and HEAD go back to where they were. The
 // files of a commit stay as they are, so its changes are changes again; after a switch or checkout the files go back too.
 // Nothing is deleted: what was undone is still in the log, and undo itself is one more operation there.
+//
+// An undo that failed, or was killed, while it was being recorded may have been completed by the opening of the vault. To
+// repeat it must not take back one operation more: it is reported as done.
 func (r *Repository) Undo(ctx context.Context, o UndoOptions) (*UndoResult, error) {
-	rec, err := r.undoable(ctx)
+	rec, finished, err := r.undoable(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if finished {
+		r.notes = append(r.notes, "the undo that was interrupted before is complete now")
+		return &UndoResult{Undone: *reflogEntry(rec, nil), Head: r.refs.View().Head, Commit: r.head()}, nil
 	}
 	op, err := refs.Inverse(rec, r.refs.View())
 	switch {
@@ -65,17 +72,21 @@ func (r *Repository) Undo(ctx context.Context, o UndoOptions) (*UndoResult, erro
 // movesFiles reports whether an operation changed the work tree beside HEAD.
 func movesFiles(operation string) bool { return operation == "switch" || operation == "checkout" }
 
-// undoable finds the newest record that no later undo has taken back.
-func (r *Repository) undoable(ctx context.Context) (*refs.Record, error) {
-	var found *refs.Record
-	undone := 0
-	err := r.refs.Records(ctx, func(rec *refs.Record) bool {
+// undoable finds the newest record that no later undo has taken back. If the newest of all is an undo that this opening has
+// finished, it is the one which that took back.
+func (r *Repository) undoable(ctx context.Context) (found *refs.Record, finished bool, err error) {
+	undone, newest := 0, true
+	err = r.refs.Records(ctx, func(rec *refs.Record) bool {
 		if rec.Tag != r.refs.Tag() {
 			return true
 		}
+		first := newest
+		newest = false
 		switch {
 		case rec.Body == nil:
 			return false
+		case rec.Body.Operation == "undo" && first && r.refs.Finished(rec.Seq):
+			finished = true
 		case rec.Body.Operation == "undo":
 			undone++
 		case changesNothing(rec.Body): // repair, accept: nothing to take back
@@ -88,12 +99,12 @@ func (r *Repository) undoable(ctx context.Context) (*refs.Record, error) {
 		return true
 	})
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if found == nil || found.Body.Operation == "init" {
-		return nil, ErrNothingToUndo
+		return nil, false, ErrNothingToUndo
 	}
-	return found, nil
+	return found, finished, nil
 }
 
 func changesNothing(b *refs.Body) bool { return len(b.Changes) == 0 && b.HeadBefore == b.HeadAfter }
