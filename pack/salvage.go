@@ -54,7 +54,7 @@ type salvage struct {
 	report SalvageReport
 }
 
-// readAll reads the file. Blocks that the disk does not give stay zero.
+// readAll reads the file. Blocks that the disk does not give, asked twice, stay zero: what is salvaged now is never read again.
 func (s *salvage) readAll(store vfs.FS) ([]byte, error) {
 	f, err := store.OpenHandle(s.file, os.O_RDONLY, 0)
 	if err != nil {
@@ -68,7 +68,11 @@ func (s *salvage) readAll(store vfs.FS) ([]byte, error) {
 	const block = 4096
 	for off := 0; off < len(data); off += block {
 		part := data[off:min(off+block, len(data))]
-		if n, err := f.ReadAt(part, int64(off)); n < len(part) && !errors.Is(err, io.EOF) {
+		n, err := f.ReadAt(part, int64(off))
+		if n < len(part) && !errors.Is(err, io.EOF) { // a disk that failed once may not fail twice
+			n, err = f.ReadAt(part, int64(off))
+		}
+		if n < len(part) && !errors.Is(err, io.EOF) {
 			s.problem(fmt.Errorf("%s: bytes from %d: %w", s.file, off, err))
 			clear(part)
 		}
