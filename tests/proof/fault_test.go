@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"runtime"
 	"slices"
 	"strings"
@@ -272,4 +273,33 @@ func (f *faults) finishes(ctx context.Context, w *world, s state) error {
 		return nil
 	}
 	return f.act(ctx, w)
+}
+
+// TestFaultVerifyNeverSaysWhole lets each reading of a verify fail while a pack is damaged: whatever it could not read, it must
+// not find the vault whole.
+func TestFaultVerifyNeverSaysWhole(t *testing.T) {
+	w := newWorld(t)
+	twoCommits(t, w)
+	name := onePack(t, w)
+	data, err := content(w.places.Vault, name)
+	w.must(t, err)
+	f, err := w.places.Vault.OpenHandle(name, os.O_RDWR, 0)
+	w.must(t, err)
+	_, err = f.WriteAt([]byte{data[len(data)/3] ^ 1}, int64(len(data)/3))
+	w.must(t, errors.Join(err, f.Close()))
+	probe := w.copy(t)
+	if err := verifyVerb(t.Context(), probe); !errors.Is(err, repo.ErrDamaged) {
+		t.Fatalf("verify of a damaged pack: %v", err)
+	}
+	for at := range probe.disk.OpCount() {
+		for _, good := range []bool{false, true} {
+			c := faultCase{troubles()[0], at, good}
+			broken := w.copy(t)
+			c.inject(broken.disk)
+			if err := verifyVerb(t.Context(), broken); err == nil {
+				t.Errorf("%v: verify found a damaged vault whole", c)
+			}
+		}
+	}
+	row(t, "row 3: %d faults under a verify of damage, 0 silent successes", 2*probe.disk.OpCount())
 }
