@@ -213,7 +213,24 @@ func (r *Repository) Remove(ctx context.Context, o RemoveOptions) (*RemoveResult
 	if o.Cached {
 		return result, nil
 	}
-	return result, r.deleteFiles(files, folders)
+	left, err := r.deleteFiles(files, folders)
+	if len(left) > 0 {
+		err = errors.Join(err, r.trackAgain(ctx, left, asOf))
+	}
+	return result, err
+}
+
+// trackAgain takes back what Remove has noted of files that could not be deleted.
+func (r *Repository) trackAgain(ctx context.Context, files []string, asOf vfs.Time) error {
+	index, err := r.loadIndex(ctx)
+	if err != nil {
+		return err
+	}
+	var edits []worktree.IndexEdit
+	for _, f := range files {
+		edits = append(edits, worktree.IndexEdit{Path: f, Op: worktree.EditAdd})
+	}
+	return r.refreshIndex(index, edits, asOf)
 }
 
 // removalOf lists the tracked files and folders that a Remove is about.
@@ -269,11 +286,12 @@ func (r *Repository) refuseChanged(ctx context.Context, index *worktree.Index, p
 	return nil
 }
 
-// deleteFiles removes files, and then folders that are left empty, deepest first.
-func (r *Repository) deleteFiles(files, folders []string) error {
+// deleteFiles removes files, and then folders that are left empty, deepest first. left are the files that could not be.
+func (r *Repository) deleteFiles(files, folders []string) (left []string, err error) {
 	var errs []error
 	for _, f := range files {
 		if err := r.places.Work.Remove(f); err != nil && !isGone(err) {
+			left = append(left, f)
 			errs = append(errs, fmt.Errorf("%s: %w", f, err))
 		}
 	}
@@ -287,7 +305,7 @@ func (r *Repository) deleteFiles(files, folders []string) error {
 			errs = append(errs, fmt.Errorf("%s: %w", d, err))
 		}
 	}
-	return errors.Join(errs...)
+	return left, errors.Join(errs...)
 }
 
 func listAll(fsys vfs.FS, dir string) ([]vfs.DirName, error) {
@@ -367,9 +385,10 @@ func (r *Repository) checkMove(index *worktree.Index, source, target string, for
 	return nil
 }
 
+// move renames on disk, and notes it in the index. If that fails everything has its old name again.
 func (r *Repository) move(index *worktree.Index, moves [][2]string) error {
 	var edits []worktree.IndexEdit
-	for _, m := range moves {
+	for i, m := range moves {
 		files, folders := []string{}, []string{}
 		if d, ok := index.Dir(m[0]); ok {
 			collect(d, &files, &folders)
@@ -384,12 +403,25 @@ func (r *Repository) move(index *worktree.Index, moves [][2]string) error {
 			edits = append(edits, worktree.IndexEdit{Path: m[1] + strings.TrimPrefix(f, m[0]), Op: worktree.EditAdd})
 		}
 		if err := r.places.Work.Rename(m[0], m[1]); err != nil {
-			return fmt.Errorf("%s: %w", m[0], err)
+			return errors.Join(fmt.Errorf("%s: %w", m[0], err), r.moveBack(moves[:i]))
 		}
 	}
 	asOf, err := worktree.Now(r.local)
-	if err != nil {
-		return err
+	if err == nil {
+		err = r.refreshIndex(index, edits, asOf)
 	}
-	return r.refreshIndex(index, edits, asOf)
+	if err != nil {
+		return errors.Join(err, r.moveBack(moves))
+	}
+	return nil
+}
+
+func (r *Repository) moveBack(moves [][2]string) error {
+	var errs []error
+	for _, m := range slices.Backward(moves) {
+		if err := r.places.Work.Rename(m[1], m[0]); err != nil {
+			errs = append(errs, fmt.Errorf("%s has the name %s now: %w", m[0], m[1], err))
+		}
+	}
+	return errors.Join(errs...)
 }

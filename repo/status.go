@@ -45,15 +45,14 @@ func (r *Repository) Status(ctx context.Context, o StatusOptions) (*StatusResult
 	default:
 		return nil, usagef("untracked files: %q is not no, normal or all", o.Untracked)
 	}
-	asOf, err := worktree.Now(r.local)
-	if err != nil {
-		return nil, err
-	}
+	asOf, nowErr := worktree.Now(r.local)
 	found, err := r.status(ctx, index, scan, m)
 	if err != nil {
 		return nil, err
 	}
-	r.keepRefreshed(ctx, index, found.Refreshed, asOf)
+	if nowErr == nil { // else the disk is read-only or full, and nothing can be kept
+		r.keepRefreshed(ctx, index, found.Refreshed, asOf)
+	}
 	return r.describeStatus(found), incomplete(problemsOf(found.Problems))
 }
 

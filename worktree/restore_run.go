@@ -39,27 +39,6 @@ func restore(ctx context.Context, src Source, tree objects.ID, sel Selection, o 
 	return res, err
 }
 
-// rehearse is a restore that touches nothing.
-func (r *run) rehearse(tree objects.TreeRef, want *picked) (RestoreResult, error) {
-	defer r.stop(nil)
-	err := r.look("", tree, want, 0, func(path string, e *objects.Entry) error {
-		kinds := [...]doneKind{objects.TypeFile: doneFile, objects.TypeDirectory: doneDirectory, objects.TypeSymlink: doneSymlink}
-		kind := doneKind(doneSpecial)
-		if int(e.Type) < len(kinds) {
-			kind = kinds[e.Type]
-		}
-		r.count(e, kind)
-		if r.o.Planned != nil {
-			r.o.Planned(path, e)
-		}
-		return nil
-	})
-	if err == nil {
-		want.missed(func(path string) { r.problem(path, objects.ErrNoPath) })
-	}
-	return r.finish(err)
-}
-
 // look visits what a restore would write, and touches nothing.
 func (r *run) look(dir string, tree objects.TreeRef, want *picked, depth int, visit func(path string, e *objects.Entry) error) error {
 	if depth > objects.MaxDepth {

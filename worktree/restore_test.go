@@ -441,6 +441,35 @@ func TestRestoreDryRun(t *testing.T) {
 	wantDisk(t, dir, nil)
 }
 
+// A rehearsal lists what would change, and nothing else.
+func TestRestoreDryRunOverFiles(t *testing.T) {
+	s := newStore(t)
+	tree := s.files(t, example)
+	dir, root := openRoot(t)
+	options := RestoreOptions{Root: root, SkipSame: true, NewHasher: s.vault.NewHasher}
+	mustRestore(t, s, tree, nil, options)
+	var planned []string
+	options.DryRun = true
+	options.Planned = func(path string, e *objects.Entry) { planned = append(planned, path) }
+	res := mustRestore(t, s, tree, nil, options)
+	if len(planned) > 0 || res.Same != res.Files {
+		t.Errorf("over what is there already: planned %s, result %+v", planned, res)
+	}
+	for _, err := range []error{
+		os.WriteFile(filepath.Join(dir, "src/main.go"), []byte("changed"), 0o644),
+		os.Remove(filepath.Join(dir, "src/link")),
+		os.RemoveAll(filepath.Join(dir, "src/deep/er")),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	mustRestore(t, s, tree, nil, options)
+	if got := strings.Join(planned, " "); got != "src/deep/er src/deep/er/x.bin src/link src/main.go" {
+		t.Errorf("planned %s", got)
+	}
+}
+
 func TestRestoreFoldedNames(t *testing.T) {
 	s := newStore(t)
 	tree := s.files(t, map[string]string{"d/Name": "1", "d/name": "2", "other": "3"})
