@@ -113,15 +113,15 @@ func (r *Repository) createTarget(ctx context.Context, o CheckoutOptions) (*dest
 func (r *Repository) moveTo(ctx context.Context, d *destination, force, dryRun bool) (*CheckoutResult, error) {
 	m := r.settings.startMeter("writing")
 	defer m.close()
-	index, err := r.loadIndex(ctx)
-	if err != nil {
-		return nil, err
-	}
 	result := &CheckoutResult{Head: d.op.HeadAfter, Commit: d.id}
 	if d.commit != nil {
 		result.Subject = firstLine(d.commit.Message)
 	}
-	_, from, err := r.headCommit(ctx)
+	index, from, err := r.standing(ctx)
+	if force && isUnreadable(err) {
+		result.leave(err)
+		index, from, err = worktree.EmptyIndex(), nil, nil
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -129,6 +129,11 @@ func (r *Repository) moveTo(ctx context.Context, d *destination, force, dryRun b
 		return result, r.recordMove(ctx, d, dryRun)
 	}
 	keys, err := r.applyTree(ctx, index, from, d.commit, force, dryRun, m, result)
+	if force && from != nil && isUnreadable(err) {
+		result.leave(err)
+		index = worktree.EmptyIndex()
+		keys, err = r.applyTree(ctx, index, nil, d.commit, force, dryRun, m, result)
+	}
 	if err != nil || dryRun {
 		return result, err
 	}
@@ -139,6 +144,27 @@ func (r *Repository) moveTo(ctx context.Context, d *destination, force, dryRun b
 		result.Notes = append(result.Notes, fmt.Sprintf("HEAD has moved, but the stat index could not be written: %v", err))
 	}
 	return result, incomplete(result.Problems)
+}
+
+// leave notes that the commit at HEAD cannot be read. There must be a way out of one that is damaged, or that a hostile
+// member made: a forced checkout goes on as if nothing were tracked.
+func (c *CheckoutResult) leave(err error) {
+	c.Notes = append(c.Notes, fmt.Sprintf("where HEAD was cannot be read, so files that only it had stay, untracked: %v", err))
+}
+
+// isUnreadable reports whether an error says that objects cannot be read, now or ever, by this program.
+func isUnreadable(err error) bool {
+	return isDamage(err) || errors.Is(err, objects.ErrNewer) || errors.Is(err, objects.ErrLimit)
+}
+
+// standing gives the index and the commit that a checkout starts from.
+func (r *Repository) standing(ctx context.Context) (*worktree.Index, *objects.Commit, error) {
+	index, err := r.loadIndex(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	_, from, err := r.headCommit(ctx)
+	return index, from, err
 }
 
 func sameTree(a, b *objects.Commit) bool {

@@ -54,7 +54,7 @@ func (r *Repository) Export(ctx context.Context, o ExportOptions, w io.Writer) e
 		return nil
 	}
 	if e.IsDir() {
-		err = r.listDir(ctx, o.Path, e.Tree, true, add)
+		err = r.listDir(ctx, o.Path, e, true, add)
 	} else {
 		err = add(o.Path, e)
 	}

@@ -98,22 +98,23 @@ func (r *Repository) List(ctx context.Context, o ListOptions, each func(string, 
 	if !e.IsDir() {
 		return each(o.Path, e)
 	}
-	return r.listDir(ctx, o.Path, e.Tree, o.Recursive, each)
+	return r.listDir(ctx, o.Path, e, o.Recursive, each)
 }
 
-func (r *Repository) listDir(ctx context.Context, dir string, tree objects.ID, recursive bool, each func(string, *objects.Entry) error) error {
-	if tree.IsZero() {
+// listDir lists a folder. All that is below it is listed only as far as the totals in the trees have announced: objects of
+// a hostile member may unfold to far more than they say.
+func (r *Repository) listDir(ctx context.Context, dir string, e *objects.Entry, recursive bool, each func(string, *objects.Entry) error) error {
+	if e.Tree.IsZero() {
 		return nil
 	}
-	return objects.ReadDir(ctx, r.db, tree, func(e *objects.Entry, _ []byte) error {
-		full, sub := path.Join(dir, e.Name), e.Tree
-		isDir := e.IsDir()
-		if err := each(full, e); err != nil {
+	join := func(name string, e *objects.Entry) error {
+		if err := each(path.Join(dir, name), e); err != nil {
 			return err
 		}
-		if !recursive || !isDir {
-			return ctx.Err()
-		}
-		return r.listDir(ctx, full, sub, recursive, each)
-	})
+		return ctx.Err()
+	}
+	if recursive {
+		return objects.WalkExact(ctx, r.db, objects.TreeRef{ID: e.Tree, Entries: e.Entries, Bytes: e.Bytes}, join)
+	}
+	return objects.ReadDir(ctx, r.db, e.Tree, func(e *objects.Entry, _ []byte) error { return join(e.Name, e) })
 }

@@ -115,7 +115,7 @@ func contentOf(text string) string {
 // kinds are the errors that tell a user what is the matter.
 func kinds() []error {
 	return []error{repo.ErrDamaged, repo.ErrSecurity, repo.ErrNewer, repo.ErrNotUnlocked, repo.ErrIncomplete, repo.ErrUnknownRevision, repo.ErrNoVault,
-		pack.ErrDamaged, pack.ErrNoPack, pack.ErrNewer, objects.ErrNotFound, objects.ErrMalformed, objects.ErrNewer,
+		pack.ErrDamaged, pack.ErrNoPack, pack.ErrNewer, objects.ErrNotFound, objects.ErrMalformed, objects.ErrNewer, objects.ErrLimit,
 		refs.ErrDamaged, refs.ErrSecurity, keys.ErrTampered, keys.ErrNoSlot}
 }
 

@@ -253,13 +253,13 @@ func (s *specimen) heal(disk *memfs.Memory, lost []repo.Damage) (healed bool, er
 	}
 	id, err := commitOn(disk)
 	if err != nil {
-		if len(lost) > 0 { // without HEAD's commit or tree no commit can be made: that is said, and is not silent
+		if len(lost) > 0 { // HEAD's own commit is lost: that is said, and there is a way out
 			v := &verdict{}
 			v.named("commit", err)
 			if len(v.wrong) > 0 {
 				return false, fmt.Errorf("%q", v.wrong)
 			}
-			return false, nil
+			return false, s.wayOut(disk)
 		}
 		return false, fmt.Errorf("commit after repair: %w", err)
 	}
@@ -272,4 +272,33 @@ func (s *specimen) heal(disk *memfs.Memory, lost []repo.Damage) (healed bool, er
 		return false, fmt.Errorf("the commit after the repair does not restore although its files were there: %w", v.errors[0])
 	}
 	return true, nil
+}
+
+// wayOut checks out, by force, some commit that is whole, and goes on from there.
+func (s *specimen) wayOut(disk *memfs.Memory) error {
+	ctx := context.Background()
+	p, err := places(disk)
+	if err != nil {
+		return err
+	}
+	for i := len(s.commits) - 1; i >= 0; i-- {
+		r, err := repo.Open(ctx, p, settings(), repo.Writing)
+		if err != nil {
+			return err
+		}
+		_, restoreErr := r.Restore(ctx, repo.RestoreOptions{Source: s.commits[i].id.String(), To: memfs.New(memfs.Options{})})
+		_, err = r.Checkout(ctx, repo.CheckoutOptions{Revision: s.commits[i].id.String(), Force: true})
+		if closeErr := r.Close(); closeErr != nil {
+			return closeErr
+		}
+		if restoreErr != nil {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("no way out of a lost HEAD: %w", err)
+		}
+		_, err = commitOn(disk)
+		return err
+	}
+	return nil // nothing is whole any more
 }
