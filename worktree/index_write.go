@@ -276,7 +276,7 @@ func (w *IndexWriter) Commit() error {
 	if w.err != nil {
 		return errors.Join(w.err, w.abort())
 	}
-	w.done = true
+	w.end()
 	if err := w.file.Close(); err != nil {
 		return errors.Join(err, w.local.Remove(w.temp))
 	}
@@ -351,6 +351,9 @@ func (w *IndexWriter) abort() error {
 	if w.done {
 		return nil
 	}
-	w.done = true
+	w.end()
 	return errors.Join(w.file.Close(), w.local.Remove(w.temp))
 }
+
+// end lets go of the buffers: the pool keeps the writer itself reachable for two more collections of garbage.
+func (w *IndexWriter) end() { w.done, w.stream, w.sealed = true, nil, nil }
