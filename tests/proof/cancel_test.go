@@ -88,7 +88,7 @@ func (f *faults) cancelledAt(t testing.TB, at int) (err error) {
 	case !errors.Is(failed, context.Canceled):
 		return fmt.Errorf("the error is not that of the context: %w", failed)
 	}
-	return f.recovers(t.Context(), t, w, failed)
+	return f.recovers(t.Context(), t, w, failed, true)
 }
 
 // TestFaultTwoAtOnce opens a vault for writing while it is open for writing.

@@ -105,7 +105,7 @@ type crashing struct {
 }
 
 func (c *crashing) run(t *testing.T) {
-	opts := memfs.CrashOptions{Seed: seed, Subsets: 1, Singles: 5}
+	opts := memfs.CrashOptions{Seed: seed, Subsets: 1, Singles: 4}
 	if proving() {
 		opts.Subsets, opts.Singles = 120, 64
 	}
@@ -138,7 +138,7 @@ type numbered struct {
 }
 
 // goesOnEvery is how often, in the quick column, the commands that come next are tried too.
-const goesOnEvery = 3
+const goesOnEvery = 5
 
 // judge looks at what one crash has left; with next it goes on to work there.
 func (c *crashing) judge(t testing.TB, crash memfs.Crash, next bool) (err error) {

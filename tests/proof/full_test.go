@@ -85,5 +85,5 @@ func (f *faults) fullAfter(t testing.TB, room int64) (err error) {
 	if !errors.Is(failed, syscall.ENOSPC) {
 		return fmt.Errorf("the error does not say that the disk is full: %w", failed)
 	}
-	return f.recovers(ctx, t, w, failed)
+	return f.recovers(ctx, t, w, failed, true)
 }
