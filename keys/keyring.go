@@ -59,35 +59,31 @@ func appendKeys(b []byte, list []numberedKey) []byte {
 }
 
 func decodeKeyring(generation uint32, body []byte) (*keyring, error) {
-	d := &decoder{rest: body}
+	d := newDecoder(body)
 	k := &keyring{generation: generation}
-	k.vault = d.array32("vault ID")
-	k.roster = d.array32("roster hash")
-	k.objectIDKey = d.array32("object-ID key")
-	k.chunkerKey = d.array32("chunker key")
+	k.vault = d.Array32("vault ID")
+	k.roster = d.Array32("roster hash")
+	k.objectIDKey = d.Array32("object-ID key")
+	k.chunkerKey = d.Array32("chunker key")
 	k.epochs = d.keys("epochs")
 	k.past = d.keys("past secrets")
-	if d.err == nil && len(k.epochs) == 0 {
+	if d.Err() == nil && len(k.epochs) == 0 {
 		d.fail("no epoch")
 	}
 	if n := len(k.past); n > 0 && k.past[n-1].number >= generation {
 		d.fail("a past secret of this or a later generation")
 	}
-	if err := d.end("keyring"); err != nil {
+	if err := d.End("keyring"); err != nil {
 		return nil, err
 	}
 	return k, nil
 }
 
 func (d *decoder) keys(what string) []numberedKey {
-	n := int(d.uvarint(keyLimit, what))
-	if n*33 > len(d.rest) {
-		d.fail("%s are cut short", what)
-		return nil
-	}
+	n := d.Count(keyLimit, 33, what)
 	list := make([]numberedKey, 0, n)
 	for range n {
-		k := numberedKey{number: uint32(d.uvarint(math.MaxUint32, what)), key: d.array32(what)}
+		k := numberedKey{number: uint32(d.Uvarint(math.MaxUint32, what)), key: d.Array32(what)}
 		if m := len(list); m > 0 && list[m-1].number >= k.number {
 			d.fail("%s are not ascending", what)
 		}

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"filippo.io/age"
+
+	"evault/internal/wire"
 )
 
 // Errors of changing who may open a vault.
@@ -208,7 +210,7 @@ func (r *Roster) successor() *Roster {
 }
 
 func checkLabel(label string) error {
-	if len(label) > labelLimit || !printable(label) {
+	if len(label) > labelLimit || !wire.Printable(label) {
 		return fmt.Errorf("label %.40q: not up to %d bytes of printable UTF-8", label, labelLimit)
 	}
 	return nil

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"evault/internal/wire"
 )
 
 // Limits of a roster, checked before memory is taken.
@@ -48,7 +50,7 @@ func (r *Roster) encodeUnsigned() []byte {
 	b = appendRevocations(b, r.Revocations)
 	b = binary.AppendUvarint(b, uint64(len(r.Policy)))
 	for _, p := range r.Policy {
-		b = appendText(appendText(b, p.Name), p.Value)
+		b = wire.AppendText(wire.AppendText(b, p.Name), p.Value)
 	}
 	return append(b, r.Signer[:]...)
 }
@@ -76,8 +78,8 @@ func appendDevices(b []byte, list []DeviceEntry) []byte {
 		b = append(b, e.Key[:]...)
 		b = append(b, e.Device[:]...)
 		b = append(b, byte(e.Role))
-		b = appendText(b, e.Label)
-		b = appendText(b, e.Recipient)
+		b = wire.AppendText(b, e.Label)
+		b = wire.AppendText(b, e.Recipient)
 		b = binary.AppendUvarint(b, uint64(e.Added))
 	}
 	return b
@@ -93,7 +95,7 @@ func appendSlots(b []byte, list []SlotEntry) []byte {
 			local = 1
 		}
 		b = append(b, byte(e.Kind), local)
-		b = appendText(b, e.Label)
+		b = wire.AppendText(b, e.Label)
 		if e.Kind == SlotDevice {
 			b = append(b, e.Device[:]...)
 		}
@@ -153,45 +155,45 @@ func DecodeRoster(body []byte) (*Roster, error) {
 }
 
 func decodeRoster(body []byte) (*Roster, error) {
-	d := &decoder{rest: body}
+	d := newDecoder(body)
 	r := &Roster{}
-	if v := d.uvarint(math.MaxUint64, "version"); d.err == nil && v != rosterVersion {
+	if v := d.Uvarint(math.MaxUint64, "version"); d.Err() == nil && v != rosterVersion {
 		return nil, fmt.Errorf("version %d: %w", v, ErrNewer)
 	}
-	r.Number = uint32(d.uvarint(math.MaxUint32, "number"))
-	if d.err == nil && r.Number == 0 {
+	r.Number = uint32(d.Uvarint(math.MaxUint32, "number"))
+	if d.Err() == nil && r.Number == 0 {
 		r.Genesis = d.genesis()
 		r.Commitments = d.commitments()
 	} else {
 		d.successor(r)
 	}
-	r.Signer = d.array32("signer")
-	copy(r.Signature[:], d.take(64, "signature"))
-	return r, d.end("roster")
+	r.Signer = d.Array32("signer")
+	d.Fill(r.Signature[:], "signature")
+	return r, d.End("roster")
 }
 
 func (d *decoder) genesis() *Genesis {
-	g := &Genesis{Nonce: d.array32("nonce")}
+	g := &Genesis{Nonce: d.Array32("nonce")}
 	for _, n := range []*uint32{&g.Chunker.Number, &g.Chunker.Min, &g.Chunker.Average, &g.Chunker.Max} {
-		*n = uint32(d.uvarint(math.MaxUint32, "chunker parameter"))
+		*n = uint32(d.Uvarint(math.MaxUint32, "chunker parameter"))
 	}
 	g.Admins = d.hashes(genesisAdminLimit, "admins")
 	return g
 }
 
 func (d *decoder) successor(r *Roster) {
-	r.Vault = d.array32("vault ID")
-	r.Time = int64(d.uvarint(timeLimit, "time"))
+	r.Vault = d.Array32("vault ID")
+	r.Time = int64(d.Uvarint(timeLimit, "time"))
 	r.Predecessors = d.hashes(predecessorLimit, "predecessors")
-	if d.err == nil && len(r.Predecessors) == 0 {
+	if d.Err() == nil && len(r.Predecessors) == 0 {
 		d.fail("no predecessor")
 	}
 	r.Devices = d.devices()
 	r.Slots = d.slots()
 	r.Commitments = d.commitments()
 	r.Revocations = d.revocations()
-	for range d.count(policyLimit, 2, "policy") {
-		p := PolicyEntry{Name: d.text(policyNameLimit, "policy name"), Value: d.text(policyValueLimit, "policy value")}
+	for range d.Count(policyLimit, 2, "policy") {
+		p := PolicyEntry{Name: d.Printable(policyNameLimit, "policy name"), Value: d.Printable(policyValueLimit, "policy value")}
 		if n := len(r.Policy); n > 0 && r.Policy[n-1].Name >= p.Name {
 			d.fail("policy is not ascending")
 		}
@@ -199,20 +201,10 @@ func (d *decoder) successor(r *Roster) {
 	}
 }
 
-// count reads a list's length: at most limit, and no more than entries of least bytes fit into what is left.
-func (d *decoder) count(limit uint64, least int, what string) int {
-	n := int(d.uvarint(limit, what))
-	if n*least > len(d.rest) {
-		d.fail("%s are cut short", what)
-		return 0
-	}
-	return n
-}
-
 func (d *decoder) hashes(limit uint64, what string) [][32]byte {
 	var list [][32]byte
-	for range d.count(limit, 32, what) {
-		h := d.array32(what)
+	for range d.Count(limit, 32, what) {
+		h := d.Array32(what)
 		if n := len(list); n > 0 && compareKeys(list[n-1], h) >= 0 {
 			d.fail("%s are not ascending", what)
 		}
@@ -223,14 +215,14 @@ func (d *decoder) hashes(limit uint64, what string) [][32]byte {
 
 func (d *decoder) devices() []DeviceEntry {
 	var list []DeviceEntry
-	for range d.count(deviceLimit, 68, "devices") {
+	for range d.Count(deviceLimit, 68, "devices") {
 		e := DeviceEntry{
-			Key:       d.array32("device key"),
-			Device:    d.array32("device ID"),
-			Role:      Role(d.octet("role")),
-			Label:     d.text(labelLimit, "device label"),
-			Recipient: d.text(recipientLimit, "device recipient"),
-			Added:     int64(d.uvarint(timeLimit, "device time")),
+			Key:       d.Array32("device key"),
+			Device:    d.Array32("device ID"),
+			Role:      Role(d.Uint8("role")),
+			Label:     d.Printable(labelLimit, "device label"),
+			Recipient: d.Printable(recipientLimit, "device recipient"),
+			Added:     int64(d.Uvarint(timeLimit, "device time")),
 		}
 		if n := len(list); n > 0 && compareKeys(list[n-1].Key, e.Key) >= 0 {
 			d.fail("devices are not ascending")
@@ -242,26 +234,26 @@ func (d *decoder) devices() []DeviceEntry {
 
 func (d *decoder) slots() []SlotEntry {
 	var list []SlotEntry
-	for range d.count(slotLimit, 35, "slots") {
-		e := SlotEntry{Hash: d.array32("slot hash"), Kind: SlotKind(d.octet("slot kind"))}
-		local := d.octet("slot flag")
+	for range d.Count(slotLimit, 35, "slots") {
+		e := SlotEntry{Hash: d.Array32("slot hash"), Kind: SlotKind(d.Uint8("slot kind"))}
+		local := d.Uint8("slot flag")
 		e.Local = local == 1
 		if local > 1 {
 			d.fail("unknown slot flag %d", local)
 		}
-		e.Label = d.text(labelLimit, "slot label")
+		e.Label = d.Printable(labelLimit, "slot label")
 		if e.Kind == SlotDevice {
-			e.Device = d.array32("slot device")
+			e.Device = d.Array32("slot device")
 		}
 		if e.Kind.carriesAdmin() {
-			e.Admin = d.array32("slot admin")
+			e.Admin = d.Array32("slot admin")
 		}
 		if n := len(list); n > 0 && compareKeys(list[n-1].Hash, e.Hash) >= 0 {
 			d.fail("slots are not ascending")
 		}
 		// An entry of an unknown kind may have fields that are unknown, too: nothing after it can be read.
-		if d.err == nil && (e.Kind == 0 || e.Kind > SlotSSH) {
-			d.err = fmt.Errorf("slot of kind %d: %w", e.Kind, ErrNewer)
+		if d.Err() == nil && (e.Kind == 0 || e.Kind > SlotSSH) {
+			d.Fail(fmt.Errorf("slot of kind %d: %w", e.Kind, ErrNewer))
 		}
 		list = append(list, e)
 	}
@@ -270,9 +262,9 @@ func (d *decoder) slots() []SlotEntry {
 
 func (d *decoder) commitments() []Commitment {
 	var list []Commitment
-	for range d.count(2*keyLimit, 34, "commitments") {
-		c := Commitment{Kind: CommitmentKind(d.octet("commitment kind")), Number: uint32(d.uvarint(math.MaxUint32, "commitment number"))}
-		c.Sum = d.array32("commitment")
+	for range d.Count(2*keyLimit, 34, "commitments") {
+		c := Commitment{Kind: CommitmentKind(d.Uint8("commitment kind")), Number: uint32(d.Uvarint(math.MaxUint32, "commitment number"))}
+		c.Sum = d.Array32("commitment")
 		if n := len(list); n > 0 && compareCommitments(list[n-1], c) >= 0 {
 			d.fail("commitments are not ascending")
 		}
@@ -290,10 +282,10 @@ func compareCommitments(a, b Commitment) int {
 
 func (d *decoder) revocations() []Revocation {
 	var list []Revocation
-	for range d.count(revocationLimit, 33, "revocations") {
-		r := Revocation{Device: d.array32("revoked device")}
-		for range d.count(cutoffLimit, 65, "cut-offs") {
-			c := Cutoff{Log: d.array32("cut-off log"), Sequence: d.uvarint(math.MaxUint64, "cut-off sequence"), Header: d.array32("cut-off header")}
+	for range d.Count(revocationLimit, 33, "revocations") {
+		r := Revocation{Device: d.Array32("revoked device")}
+		for range d.Count(cutoffLimit, 65, "cut-offs") {
+			c := Cutoff{Log: d.Array32("cut-off log"), Sequence: d.Uvarint(math.MaxUint64, "cut-off sequence"), Header: d.Array32("cut-off header")}
 			if n := len(r.Cutoffs); n > 0 && compareKeys(r.Cutoffs[n-1].Log, c.Log) >= 0 {
 				d.fail("cut-offs are not ascending")
 			}
