@@ -107,7 +107,7 @@ type crashing struct {
 func (c *crashing) run(t *testing.T) {
 	opts := memfs.CrashOptions{Seed: seed, Subsets: 1, Singles: 4}
 	if proving() {
-		opts.Subsets, opts.Singles = 120, 64
+		opts.Subsets, opts.Singles = 360, 64
 	}
 	queue := make(chan numbered, 16)
 	var workers sync.WaitGroup
