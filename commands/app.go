@@ -57,7 +57,7 @@ func (a *app) behindProgress(w io.Writer, isTerminal bool) io.Writer {
 // run executes one command line and gives the exit code.
 func (a *app) run(ctx context.Context, args []string) int {
 	root := newRoot(a)
-	root.SetArgs(args)
+	root.SetArgs(withCounts(root, args))
 	err := root.ExecuteContext(ctx)
 	a.screen.clear()
 	if flushErr := a.finishOutput(); err == nil {

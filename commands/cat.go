@@ -42,7 +42,7 @@ func (a *app) runCat(cmd *cobra.Command, args []string) error {
 				return usagef(cmd, "%q is not REV:PATH", arg)
 			}
 			if err := a.cat(ctx, v, rev, p); err != nil {
-				return err
+				return v.fromHere(ctx, err, rev, p)
 			}
 		}
 		return nil

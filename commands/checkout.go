@@ -17,7 +17,7 @@ func newCheckout(a *app) *cobra.Command {
 		Short: "Bring the work tree to a branch or a commit",
 		Long: `Bring the work tree to a branch, which further commits then move, or to any other revision, where HEAD is then detached.
 Changes that are in no commit, and untracked files in the way, are never overwritten without --force, which lists them.
-To bring back single files use restore.`,
+"-" is where HEAD was before. To bring back single files use restore.`,
 		Example: `  evault checkout main
   evault checkout HEAD~3
   evault checkout -b experiment`,
@@ -67,9 +67,13 @@ type checkoutJSON struct {
 
 func (a *app) runCheckout(ctx context.Context, verb string, o repo.CheckoutOptions) error {
 	return a.withVault(ctx, repo.Writing, func(v *openVault) error {
+		o, err := v.before(ctx, o)
+		if err != nil {
+			return err
+		}
 		r, err := v.Checkout(ctx, o)
 		if err != nil && (r == nil || !errors.Is(err, repo.ErrIncomplete)) {
-			return err
+			return v.pathNotRevision(err, o.Revision)
 		}
 		a.screen.clear()
 		if a.flags.json {

@@ -75,7 +75,7 @@ func exitKinds() []exitKind {
 
 const (
 	hintSecurity   = "history is not what was seen before. Change nothing; compare with another copy or another device before trusting it"
-	hintRollback   = "if you have put back an older copy yourself, \"evault repair --accept-older\" takes it; if not, somebody hides what came after"
+	hintRollback   = "if you have put back an older copy yourself, or this folder is a copy and work went on in another one, \"evault repair --accept-older\" takes it; if not, somebody hides what came after"
 	hintDamaged    = "\"evault verify\" names everything that is damaged, \"evault repair\" restores what can be restored"
 	hintPassphrase = "give --passphrase-file or set EVAULT_PASSPHRASE_FILE or EVAULT_PASSPHRASE_COMMAND, or run evault on a terminal"
 	hintNewer      = "install a newer evault; this one changes nothing here"
@@ -101,7 +101,7 @@ func classify(err error) (code int, hint string) {
 	case errors.As(err, &usage):
 		return exitUsage, "see \"" + usage.command + " --help\""
 	case strings.HasPrefix(err.Error(), "unknown command "): // cobra has no type for it
-		return exitUsage, "see \"evault --help\""
+		return exitUsage, unknownVerbHint(err)
 	case errors.As(err, &dirty):
 		return exitConflict, "commit or restore these first; --force overwrites them"
 	}
@@ -111,6 +111,16 @@ func classify(err error) (code int, hint string) {
 		}
 	}
 	return exitFailed, ""
+}
+
+// unknownVerbHint says what to use instead of a verb that git has, as far as there is something.
+func unknownVerbHint(err error) string {
+	_, rest, _ := strings.Cut(err.Error(), `"`)
+	verb, _, _ := strings.Cut(rest, `"`)
+	if hint, ok := habitHints()[verb]; ok {
+		return hint
+	}
+	return "see \"evault --help\""
 }
 
 // report prints an error, if there is one, and gives the exit code. It is the only place that prints errors.

@@ -37,7 +37,7 @@ are shown: all versions of a file. "--" separates revisions from paths where the
 	}
 	f := cmd.Flags()
 	f.BoolVar(&o.oneline, "oneline", false, "one line a commit")
-	f.IntVarP(&o.limit, "number", "n", 0, "at most `N` commits (0: all)")
+	f.IntVarP(&o.limit, "number", "n", 0, "at most `N` commits, as -N too (0: all)")
 	f.BoolVar(&o.graph, "graph", false, "draw the lines of descent")
 	f.StringVar(&o.since, "since", "", "not older than `TIME`: yesterday, \"3 days ago\", 2026-11-20")
 	f.StringVar(&o.until, "until", "", "not newer than `TIME`")

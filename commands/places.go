@@ -106,7 +106,9 @@ func (a *app) openPlaces(root string, withVault bool) (p repo.Places, err error)
 	if err != nil {
 		return p, err
 	}
-	p.State, err = vfs.OpenOrCreate(home)
+	if p.State, err = vfs.OpenOrCreate(home); err != nil {
+		err = fmt.Errorf("the user's state folder %s (EVAULT_STATE_HOME can name another): %w", quoted(home), err)
+	}
 	return p, err
 }
 
@@ -126,7 +128,11 @@ func (a *app) openConfigHome() (vfs.FS, error) {
 	if err != nil {
 		return nil, err
 	}
-	return vfs.OpenOrCreate(home)
+	config, err := vfs.OpenOrCreate(home)
+	if err != nil {
+		return nil, fmt.Errorf("the user's configuration folder %s (EVAULT_CONFIG_HOME can name another): %w", quoted(home), err)
+	}
+	return config, nil
 }
 
 func (a *app) configHome() (string, error) {

@@ -53,7 +53,7 @@ func (a *app) showOne(ctx context.Context, v *openVault, arg string) error {
 	}
 	e, err := v.ResolvePath(ctx, rev, p)
 	if err != nil {
-		return err
+		return v.fromHere(ctx, err, rev, p)
 	}
 	switch {
 	case a.flags.json:

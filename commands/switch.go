@@ -13,7 +13,7 @@ func newSwitch(a *app) *cobra.Command {
 		Use:   "switch BRANCH [START]",
 		Short: "Switch to a branch, or make one with -c",
 		Long: `Switch to a branch. With -c the branch is made first, at START or HEAD; then changes that are in no commit stay where they
-can. Nothing that is in no commit is overwritten without --force.`,
+can. Nothing that is in no commit is overwritten without --force. "-" is where HEAD was before.`,
 		Example: `  evault switch main
   evault switch -c experiment
   evault switch -c fix HEAD~2

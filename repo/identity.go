@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"path"
+	"path/filepath"
 	"runtime"
 
 	"evault/internal/vfs"
@@ -19,22 +21,26 @@ const maxIdentitySize = 64 << 10
 // LoadIdentity reads the identity of this device. It fails with fs.ErrNotExist where there is none yet, and with
 // ErrUnsafeIdentity where the file's mode or owner lets anybody else read it.
 func LoadIdentity(p Places, s Settings) (*keys.Identity, error) {
+	id, err := loadIdentity(p, s)
+	if err != nil {
+		return nil, fmt.Errorf("identity of this device, %s: %w", path.Join(filepath.ToSlash(p.Config.Root()), identityName), err)
+	}
+	return id, nil
+}
+
+func loadIdentity(p Places, s Settings) (*keys.Identity, error) {
 	st, err := p.Config.LstatStat(identityName)
 	if err != nil {
-		return nil, fmt.Errorf("identity of this device: %w", err)
+		return nil, err
 	}
 	if err := checkPrivate(&st, s); err != nil {
 		return nil, err
 	}
 	data, err := readFile(p.Config, identityName, maxIdentitySize)
 	if err != nil {
-		return nil, fmt.Errorf("identity of this device: %w", err)
+		return nil, err
 	}
-	id, err := keys.ParseIdentity(data)
-	if err != nil {
-		return nil, fmt.Errorf("identity of this device: %w", err)
-	}
-	return id, nil
+	return keys.ParseIdentity(data)
 }
 
 func checkPrivate(st *vfs.Stat, s Settings) error {

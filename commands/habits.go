@@ -1,0 +1,121 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+
+	"github.com/spf13/cobra"
+
+	"evault/refs"
+	"evault/repo"
+)
+
+// What git's users type from habit, and evault says differently.
+
+// habitHints gives, for verbs of git that evault does not have, what to use instead.
+func habitHints() map[string]string {
+	return map[string]string{
+		"blame":        "\"evault log -- FILE\" lists every version of a file",
+		"cherry-pick":  "\"evault restore --source REV PATH\" takes files from any commit",
+		"clone":        "there are no remotes yet; a vault is a folder, and \"cp -a\" copies it",
+		"diff":         "\"evault status\" names what has changed, \"evault show REV\" what a commit changed; \"evault cat REV:PATH | diff - PATH\" compares a file",
+		"fetch":        "there are no remotes yet",
+		"find":         "\"evault log -- PATH\" lists every version of a path, \"evault ls -R REV\" all names of a commit",
+		"fsck":         "\"evault verify\" proves that everything is there and right",
+		"gc":           "nothing needs collecting: packs are written once, and every version is kept",
+		"ls-files":     "\"evault ls -R\" lists what the last commit holds",
+		"ls-tree":      "\"evault ls -l REV:PATH\" lists a folder of a commit",
+		"merge":        "there is no merging yet; \"evault restore --source BRANCH PATH\" takes files from another branch",
+		"pull":         "there are no remotes yet",
+		"push":         "there are no remotes yet",
+		"rebase":       "history is not rewritten; \"evault commit --amend\" replaces the last commit",
+		"remote":       "there are no remotes yet",
+		"reset":        "\"evault undo\" takes back the last operation, \"evault restore PATH\" changes to files, \"evault rm --cached PATH\" an add",
+		"rev-parse":    "\"evault show --json REV\" gives the full ID",
+		"revert":       "\"evault undo\" takes back the last operation, \"evault restore --source REV PATH\" brings back older files",
+		"stash":        "\"evault switch -c NAME\" and \"evault commit\" put work aside on a branch",
+		"tag":          "there are no tags yet; \"evault branch NAME REV\" names a commit, \"evault commit --label KEY=VALUE\" labels one",
+		"unstage":      "there is no staging area; \"evault rm --cached PATH\" takes back an add",
+		"update-index": "there is no staging area",
+		"worktree":     "\"evault restore --source REV --to DIR .\" writes a commit into another folder",
+	}
+}
+
+// counted matches git's short way to bound a list: "log -3".
+var counted = regexp.MustCompile(`^-[0-9]+$`)
+
+// withCounts turns "-3" into "-n3" for a verb that has -n N, up to "--".
+func withCounts(root *cobra.Command, args []string) []string {
+	cmd, _, err := root.Find(args)
+	if err != nil || cmd.Flags().Lookup("number") == nil {
+		return args
+	}
+	out := append([]string(nil), args...)
+	for i, arg := range out {
+		if arg == "--" {
+			break
+		}
+		if counted.MatchString(arg) {
+			out[i] = "-n" + arg[1:]
+		}
+	}
+	return out
+}
+
+// before resolves "-", where HEAD was before the last switch or checkout that moved it to another branch or commit.
+func (v *openVault) before(ctx context.Context, o repo.CheckoutOptions) (repo.CheckoutOptions, error) {
+	if o.Revision != "-" {
+		return o, nil
+	}
+	var was refs.Head
+	found := errors.New("found")
+	err := v.Reflog(ctx, 0, func(e *repo.ReflogEntry) error {
+		if (e.Operation == "switch" || e.Operation == "checkout") && e.Before != e.After {
+			was = e.Before
+			return found
+		}
+		return nil
+	})
+	switch {
+	case errors.Is(err, found):
+	case err != nil:
+		return o, err
+	default:
+		return o, fmt.Errorf("%w \"-\": HEAD has not been anywhere else", repo.ErrUnknownRevision)
+	}
+	if o.Revision = was.String(); was.Detached() {
+		o.Branch = false
+	}
+	return o, nil
+}
+
+// pathNotRevision explains an unknown revision that is the name of a file.
+func (v *openVault) pathNotRevision(err error, name string) error {
+	if name == "" || !errors.Is(err, repo.ErrUnknownRevision) {
+		return err
+	}
+	p, argErr := v.arg(name)
+	if argErr != nil {
+		return err
+	}
+	if _, statErr := os.Lstat(filepath.Join(v.root, filepath.FromSlash(p))); statErr != nil {
+		return err
+	}
+	return fmt.Errorf("%w (to bring back the file: \"evault restore %s\")", err, quoted(name))
+}
+
+// fromHere explains a path that is not in a commit, and would be if it counted from the working directory.
+func (v *openVault) fromHere(ctx context.Context, err error, rev, p string) error {
+	if v.below == "" || !errors.Is(err, repo.ErrPathNotFound) {
+		return err
+	}
+	if _, hereErr := v.ResolvePath(ctx, rev, path.Join(v.below, p)); hereErr != nil {
+		return err
+	}
+	return fmt.Errorf("%w (a path behind a colon counts from the root; from here it is %s)", err, quoted(rev+":./"+p))
+}
