@@ -108,6 +108,12 @@ func (a *adding) folder(full string) error {
 		a.result.Problems = append(a.result.Problems, Problem{display(full), d.Err})
 		return nil
 	}
+	if d.LeftOut() {
+		if slices.ContainsFunc(a.o.Paths, func(p string) bool { return isUnder(p, full) }) {
+			a.result.Problems = append(a.result.Problems, Problem{full, worktree.ErrNestedVault})
+		}
+		return nil
+	}
 	if d.Index == nil && full != "" {
 		a.track(full, worktree.EditAddDir)
 	}

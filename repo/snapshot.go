@@ -199,6 +199,12 @@ func (s *snapshot) visit(f *folder) error {
 	if d.Err != nil {
 		return s.unreadableFolder(f, d.Err)
 	}
+	if d.LeftOut() {
+		s.note(f.path, worktree.ErrNestedVault)
+		f.parent.exact = false
+		d.Release()
+		return nil
+	}
 	if f.index == nil || f.index.Tree.ID.IsZero() || d.Self != worktree.Unchanged && f.parent != nil || s.o.storedTrees {
 		if err := s.openUp(f, ""); err != nil {
 			return err

@@ -77,7 +77,7 @@ var (
 	// ErrSocket says that a name is a socket (or another thing that cannot be recreated) and is not kept.
 	ErrSocket = errors.New("sockets are not kept")
 	// ErrNestedVault says that a directory is the work tree of another vault, and not entered.
-	ErrNestedVault = errors.New("holds a vault of its own")
+	ErrNestedVault = errors.New("holds a vault of its own, and is left out")
 	// ErrChanged says that a file or directory was changed while it was being read.
 	ErrChanged = errors.New("changed while it was being read")
 )
@@ -115,7 +115,8 @@ type DirScan struct {
 	// Complete means that the directory holds exactly the tracked names; it is for DirBlock.Complete. It is false
 	// until Last.
 	Complete bool
-	// Nested means that the directory holds a vault of its own. If it is not tracked it has no Items then.
+	// Nested means that the directory holds a vault of its own. If it is not tracked it has no Items then: see
+	// [DirScan.LeftOut].
 	Nested bool
 	// Ignore is the stack of patterns that apply in the directory; nil where nothing needed them.
 	Ignore *ignore.Stack
@@ -125,6 +126,9 @@ type DirScan struct {
 	merge merge
 	slab  entrySlab
 }
+
+// LeftOut says that the directory belongs to a vault of its own, and that nobody has asked to track it here as well.
+func (d *DirScan) LeftOut() bool { return d.Nested && d.Index == nil }
 
 // Open opens the directory to read its files. It fails with [ErrChanged] if another directory has taken its place.
 func (d *DirScan) Open() (vfs.Dir, error) {

@@ -88,7 +88,7 @@ func (r *statusRun) visit(path string, parent *DirScan) error {
 // directory reports on d itself.
 func (r *statusRun) directory(d, parent *DirScan) {
 	switch {
-	case d.Nested:
+	case d.LeftOut():
 		r.note(d.Path, ErrNestedVault)
 	case d.Index == nil && !d.merge.node.trackNew:
 		if parent != nil && len(d.Items) == 0 && d.Last && d.merge.node.sel == nil {
@@ -142,6 +142,10 @@ func (r *statusRun) item(path string, it *Item) {
 		r.change(Change{Path: path, Kind: ChangeType, Dir: dir})
 	case Untracked, Ignored:
 		r.gone(path, it)
+		if dir && it.State == Untracked && r.holdsVault(path) {
+			r.note(path, ErrNestedVault)
+			return
+		}
 		kind := ChangeUntracked
 		if it.State == Ignored {
 			kind = ChangeIgnored
@@ -155,6 +159,12 @@ func (r *statusRun) item(path string, it *Item) {
 		r.gone(path, it)
 		r.note(path, it.Err)
 	}
+}
+
+// holdsVault looks into an untracked directory, which is reported as one and not walked.
+func (r *statusRun) holdsVault(path string) bool {
+	_, err := r.o.Scan.Root.LstatStat(joinPath(path, vaultDir))
+	return err == nil
 }
 
 // gone reports what the index holds under a name and the disk, or the tracked set, does not.
