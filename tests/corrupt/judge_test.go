@@ -116,7 +116,7 @@ func contentOf(text string) string {
 func kinds() []error {
 	return []error{repo.ErrDamaged, repo.ErrSecurity, repo.ErrNewer, repo.ErrNotUnlocked, repo.ErrIncomplete, repo.ErrUnknownRevision, repo.ErrNoVault,
 		pack.ErrDamaged, pack.ErrNoPack, pack.ErrNewer, objects.ErrNotFound, objects.ErrMalformed, objects.ErrNewer, objects.ErrLimit,
-		refs.ErrDamaged, refs.ErrSecurity, keys.ErrTampered, keys.ErrNoSlot}
+		refs.ErrDamaged, refs.ErrSecurity, refs.ErrNewer, keys.ErrTampered, keys.ErrNoSlot, keys.ErrUnknownEpoch}
 }
 
 // named makes sure that an error is of a kind that is told apart, or says which file it is about.

@@ -24,9 +24,7 @@ func TestProofRepair(t *testing.T) {
 		must(t, err)
 		cases = append(cases, packDamage(random, name, data, int(sizes[i]))...)
 	}
-	for _, c := range caches(t, s.disk) {
-		cases = append(cases, c)
-	}
+	cases = append(cases, caches(t, s.disk)...)
 	floor := 280
 	if proving() {
 		floor = 3000
