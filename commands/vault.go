@@ -93,8 +93,11 @@ const maxExcludes = 1 << 20
 // excludesFile reads what core.excludes-file names; "~/" begins a path in the user's home.
 func (a *app) excludesFile(places repo.Places) ([]byte, error) {
 	c, err := repo.ReadConfig(places.Config)
-	if err != nil || c.Core.ExcludesFile == "" {
-		return nil, err
+	if err != nil {
+		return nil, fmt.Errorf("the user's configuration folder %s: %w", quoted(places.Config.Root()), err)
+	}
+	if c.Core.ExcludesFile == "" {
+		return nil, nil
 	}
 	name := c.Core.ExcludesFile
 	if rest, ok := strings.CutPrefix(name, "~/"); ok {

@@ -100,7 +100,7 @@ func findConfigKey(name string) (ConfigKey, error) {
 			return k, nil
 		}
 	}
-	return ConfigKey{}, usagef("unknown configuration key %q (evault config list shows them all)", name)
+	return ConfigKey{}, usagef("unknown configuration key %q (evault config list -v shows them all)", name)
 }
 
 // ReadConfig reads the config.toml of one folder. A file that is not there is an empty configuration; one with a key that
