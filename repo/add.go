@@ -79,7 +79,10 @@ func (r *Repository) checkOnDisk(index *worktree.Index, paths []string) error {
 		if p == "" {
 			continue
 		}
-		if _, err := r.places.Work.LstatStat(p); err == nil || index.Tracked(p) || index.HasUnder(p) {
+		_, err := r.places.Work.LstatStat(p)
+		_, isFile := index.Entry(p)
+		_, isFolder := index.Dir(p)
+		if err == nil || isFile || isFolder {
 			continue
 		} else if !isGone(err) && !errors.Is(err, vfs.ErrEscapes) {
 			return fmt.Errorf("%s: %w", p, err)
@@ -114,7 +117,7 @@ func (a *adding) folder(full string) error {
 		}
 		return nil
 	}
-	if d.Index == nil && full != "" {
+	if (d.Index == nil || d.Index.Removed) && full != "" {
 		a.track(full, worktree.EditAddDir)
 	}
 	for {
@@ -143,8 +146,8 @@ func (a *adding) item(dir string, it *worktree.Item) error {
 		if it.Entry == nil || !it.Entry.Added {
 			a.track(full, worktree.EditAdd)
 		}
-	case worktree.Removed: // still on disk: track it again
-		if it.Stat.Type != vfs.TypeUnknown {
+	case worktree.Suspect:
+		if it.Entry.Removed { // and on disk: track it again
 			a.track(full, worktree.EditAdd)
 		}
 	case worktree.Missing:
@@ -153,8 +156,10 @@ func (a *adding) item(dir string, it *worktree.Item) error {
 			a.result.Removed = append(a.result.Removed, full)
 		}
 	case worktree.Ignored:
-		if slices.Contains(a.o.Paths, full) {
-			a.result.Ignored = append(a.result.Ignored, full)
+		for _, p := range a.o.Paths { // it, or what is in an ignored folder
+			if isUnder(p, full) {
+				a.result.Ignored = append(a.result.Ignored, p)
+			}
 		}
 	case worktree.Unreadable:
 		a.result.Problems = append(a.result.Problems, Problem{full, it.Err})

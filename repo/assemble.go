@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path"
 
+	"evault/internal/vfs"
 	"evault/objects"
 	"evault/worktree"
 )
@@ -42,6 +43,7 @@ type openFolder struct {
 	builder *objects.TreeBuilder
 	block   *worktree.DirBlock
 	kept    bool // it is taken from the index, not from the disk
+	drops   bool // of what is kept, the names that the commit was asked for by path are gone, and go
 	partial bool // the index tracks other names than the tree holds: add or rm of what is not committed now
 	failed  bool // something in it could not be read
 }
@@ -128,6 +130,13 @@ func (s *snapshot) enter(f *openFolder) error {
 		key = f.index.Key
 	}
 	f.block = s.writer.Block(f.path, key)
+	if f.index != nil && key == f.index.Key {
+		f.block.Racy = f.block.Racy || f.index.Racy
+	}
+	if f.kept {
+		f.block.Added, f.block.Removed = f.index.Added, f.index.Removed
+		f.partial = f.index.Added || f.index.Removed
+	}
 	return nil
 }
 
@@ -161,7 +170,11 @@ func (s *snapshot) replay(f *openFolder, upTo string) error {
 			failed = s.replaySub(f, subs[0])
 			subs = subs[1:]
 		}
-		if failed == nil {
+		switch {
+		case failed != nil:
+		case f.drops && pathsCover(s.o.paths, path.Join(f.path, e.Name)):
+			s.drop(path.Join(f.path, e.Name), &worktree.Item{Entry: e})
+		default:
 			failed = s.keepEntry(f, e)
 		}
 		return failed == nil
@@ -176,10 +189,15 @@ func (s *snapshot) replay(f *openFolder, upTo string) error {
 
 // replaySub is takeOver for a folder that may hold names which are tracked and not committed.
 func (s *snapshot) replaySub(f *openFolder, d *worktree.IndexDir) error {
-	if !d.Tree.ID.IsZero() {
+	if f.drops && pathsCover(s.o.paths, d.Path) {
+		s.drop(d.Path, &worktree.Item{Sub: d})
+		return nil
+	}
+	drops := f.drops && pathsTouch(s.o.paths, d.Path)
+	if !d.Tree.ID.IsZero() && !drops {
 		return s.takeOver(f, d)
 	}
-	sub := &openFolder{path: d.Path, name: path.Base(d.Path), parent: f, index: d, kept: true}
+	sub := &openFolder{path: d.Path, name: path.Base(d.Path), parent: f, index: d, kept: true, drops: drops}
 	if err := s.enter(sub); err != nil {
 		return err
 	}
@@ -241,6 +259,10 @@ func (s *snapshot) leave(f *openFolder, complete bool) error {
 func (s *snapshot) addFolder(f *openFolder, ref objects.TreeRef) error {
 	var e, was objects.Entry
 	known := f.index != nil && f.index.Raw != nil
+	if f.kept && !known { // tracked, and not committed now
+		f.parent.partial = true
+		return nil
+	}
 	if known {
 		if _, err := objects.DecodeEntry(f.index.Raw, &was); err != nil {
 			return fmt.Errorf("%s: %w", f.path, err)
@@ -250,12 +272,13 @@ func (s *snapshot) addFolder(f *openFolder, ref objects.TreeRef) error {
 		e = was
 	} else if err := s.folderMeta(f, &e); err != nil {
 		s.problem(f.path, err)
-		if !known && !onlyXattrs(err) {
-			f.failed = true
-			return nil // it vanished, and HEAD never held it: so did what was in it
-		}
-		if !onlyXattrs(err) {
+		f.block.Racy = true // the next commit looks again
+		switch {
+		case onlyXattrs(err):
+		case known:
 			e = was
+		default:
+			e = s.bareFolder(&f.scan.Stat)
 		}
 	}
 	if !f.kept {
@@ -289,6 +312,12 @@ func (s *snapshot) folderMeta(f *openFolder, e *objects.Entry) error {
 	return errors.Join(worktree.ReadMeta(dir, f.name, &st, &s.owners, e), dir.Close())
 }
 
+// bareFolder is what the scan saw of a folder whose metadata could not be read.
+func (s *snapshot) bareFolder(st *vfs.Stat) objects.Entry {
+	return objects.Entry{Type: objects.TypeDirectory, Mode: st.Perm & 0o7777, UID: st.UID, GID: st.GID,
+		User: s.owners.User(st.UID), Group: s.owners.Group(st.GID), Mtime: objects.Time{Sec: st.Mtime.Sec, Nsec: st.Mtime.Nsec}}
+}
+
 func onlyXattrs(err error) bool {
 	var x *worktree.XattrError
 	return errors.As(err, &x)
@@ -302,9 +331,7 @@ func (s *snapshot) finished(f *openFolder, j *fileJob) error {
 	if j.raw == nil { // nothing came of it
 		f.failed = true
 		if j.gone && s.drops(j.path) {
-			if !j.isNew {
-				s.result.deleted++
-			}
+			s.drop(j.path, &worktree.Item{Entry: &j.previous})
 			return nil
 		}
 		if j.previous.Name == "" {
@@ -318,7 +345,7 @@ func (s *snapshot) finished(f *openFolder, j *fileJob) error {
 	case !bytes.Equal(j.raw, j.previous.Raw):
 		s.result.modified++
 	default:
-		s.result.refreshed = append(s.result.refreshed, worktree.IndexEdit{Path: j.path, Op: worktree.EditKey, Key: j.key})
+		s.result.noted = append(s.result.noted, worktree.IndexEdit{Path: j.path, Op: worktree.EditKey, Key: j.key})
 	}
 	s.result.read += j.read
 	if err := f.builder.AddEncoded(j.raw, j.name, 0, j.size); err != nil {

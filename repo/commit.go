@@ -80,7 +80,7 @@ func (r *Repository) Commit(ctx context.Context, o CommitOptions) (*CommitResult
 	if err != nil {
 		return nil, err
 	}
-	if err := r.checkTracked(index, head, o); err != nil {
+	if err := r.checkKnown(index, o); err != nil {
 		return nil, err
 	}
 	patterns, err := r.userIgnore()
@@ -96,10 +96,15 @@ func (r *Repository) Commit(ctx context.Context, o CommitOptions) (*CommitResult
 	return result, errors.Join(err, s.close())
 }
 
-// checkTracked refuses paths that nothing is known of.
-func (r *Repository) checkTracked(index *worktree.Index, head *objects.Commit, o CommitOptions) error {
+// checkKnown refuses paths that nothing is known of. What rm has dropped is known: the commit of it makes that so.
+func (r *Repository) checkKnown(index *worktree.Index, o CommitOptions) error {
+	if o.All {
+		return r.checkOnDisk(index, o.Paths)
+	}
 	for _, p := range o.Paths {
-		if p == "" || o.All || index.Tracked(p) || index.HasUnder(p) {
+		_, isFile := index.Entry(p)
+		_, isFolder := index.Dir(p)
+		if isFile || isFolder || p == "" {
 			continue
 		}
 		return fmt.Errorf("%s: %w: it is not tracked (evault add tracks it)", p, ErrPathNotFound)
@@ -136,10 +141,12 @@ func (c *committing) run() (*CommitResult, error) {
 	result := c.report(found)
 	if c.isNothing(found) {
 		result.Nothing = true
-		return result, errors.Join(incomplete(found.problems), c.repo.refreshIndex(c.index, found.refreshed, c.snap.asOf))
 	}
 	if c.o.DryRun {
 		return result, incomplete(found.problems)
+	}
+	if result.Nothing {
+		return result, errors.Join(incomplete(found.problems), c.repo.refreshIndex(c.index, found.noted, c.snap.asOf))
 	}
 	if err := c.begin(); err != nil {
 		return nil, err

@@ -138,10 +138,12 @@ func (b *rebase) folder(full string, tree objects.TreeRef, raw []byte) (same boo
 	if !tracked || !bytes.Equal(old.Raw, raw) {
 		key = worktree.StatKey{}
 	}
+	racy := tracked && old.Racy && !key.IsZero()
 	if k, ok := b.o.written[full]; ok {
-		key = k
+		key, racy = k, false
 	}
 	block := b.w.Block(full, key)
+	block.Racy = block.Racy || racy
 	block.Raw, block.Added = bytes.Clone(raw), raw == nil && full != ""
 	same = true
 	merge := mergeOld{b: b, block: block, entries: entries, subs: subs, same: &same}

@@ -248,7 +248,11 @@ func (w *reader) readOnce(j *fileJob) error {
 	if err != nil && !onlyXattrs(err) {
 		return err
 	}
-	w.entry.LinkGroup = w.snap.links.Group(&j.stat, j.path)
+	group, linkErr := w.snap.linkGroup(&j.stat, j.path)
+	if linkErr != nil {
+		return linkErr
+	}
+	w.entry.LinkGroup = group
 	raw, encodeErr := objects.AppendEntry(w.buf[:0], &w.entry)
 	if encodeErr != nil {
 		return encodeErr

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"path"
 	"runtime"
+	"sync"
+	"syscall"
 
 	"evault/internal/ignore"
 	"evault/internal/vfs"
@@ -39,9 +41,12 @@ type snapshot struct {
 	writer  *worktree.IndexWriter
 	readers *readers
 	links   worktree.Links
-	owners  worktree.Owners
-	meter   *meter
-	asOf    vfs.Time // the filesystem's clock when the scan began
+	// seedLinks fills links from the index, once.
+	seedLinks sync.Once
+	seedErr   error
+	owners    worktree.Owners
+	meter     *meter
+	asOf      vfs.Time // the filesystem's clock when the scan began
 
 	queue    eventQueue
 	batch    *batch // being filled
@@ -68,7 +73,9 @@ type snapshotResult struct {
 	missingCount             int64
 	problems                 []Problem
 	notes                    []string
-	refreshed                []worktree.IndexEdit // read, and found as they were
+	// noted is for the index where there is nothing to commit: files that were read and found as they were, and names that
+	// were never committed and are gone.
+	noted []worktree.IndexEdit
 }
 
 // changed reports whether anything differs from HEAD that makes a commit worth it. The times of folders do not.
@@ -232,22 +239,14 @@ func (s *snapshot) visit(f *folder) error {
 	return s.push(event{kind: leaveFolder, folder: f.open, complete: d.Complete && f.exact})
 }
 
-// unreadableFolder keeps what HEAD holds of a folder that cannot be read, and says so.
+// unreadableFolder says that a folder cannot be read. What HEAD holds of it is kept, as of one in which nothing differs.
 func (s *snapshot) unreadableFolder(f *folder, cause error) error {
 	if f.parent == nil {
 		return cause
 	}
 	s.problem(f.path, cause)
-	if f.index == nil || f.open != nil {
-		return nil
-	}
-	if f.index.Tree.ID.IsZero() {
-		if err := s.openUp(f.parent, f.name); err != nil {
-			return err
-		}
-		return s.keepFolder(f.parent.open, f.name, f.index)
-	}
-	return nil // its parent takes it over whole
+	f.parent.exact = false // the next scan must meet it again
+	return nil
 }
 
 // openUp begins to build a folder anew, and those above it. What lies before the name upTo is as HEAD holds it.
@@ -282,6 +281,9 @@ func (s *snapshot) item(f *folder, it *worktree.Item) error {
 		return nil
 	case worktree.Unchanged:
 		return s.unchanged(f, it)
+	case worktree.Unselected, worktree.Removed:
+	default:
+		s.replaced(path.Join(f.path, it.Name), it)
 	}
 	if it.Descend {
 		return s.descend(f, it)
@@ -302,11 +304,11 @@ func (s *snapshot) item(f *folder, it *worktree.Item) error {
 	case worktree.Removed:
 		return s.removed(f, it)
 	case worktree.Unselected:
-		return s.keep(f.open, it)
+		return s.keep(f.open, it, false)
 	case worktree.Unreadable:
 		s.problem(path.Join(f.path, it.Name), it.Err)
 		f.exact = false
-		return s.keep(f.open, it)
+		return s.keep(f.open, it, false)
 	}
 	return fmt.Errorf("%s: scan says %v, which a commit does not know", path.Join(f.path, it.Name), it.State)
 }
@@ -319,23 +321,47 @@ func (s *snapshot) unchanged(f *folder, it *worktree.Item) error {
 	return s.push(event{kind: keepEntry, folder: f.open, entry: *it.Entry})
 }
 
-func (s *snapshot) descend(f *folder, it *worktree.Item) error {
-	full := path.Join(f.path, it.Name)
-	if it.State == worktree.TypeChanged {
-		if !s.drops(full) { // a tracked file became a folder: only -A, or naming it, takes the folder for it
-			if err := s.openUp(f, it.Name); err != nil {
-				return err
-			}
-			return s.missing(f, it)
-		}
-		s.drop(it)
+// replaced drops what rm has noted of a name under which something else is tracked now: a folder for a file, or a file for
+// a folder.
+func (s *snapshot) replaced(full string, it *worktree.Item) {
+	if it.Entry == nil {
+		return
 	}
-	sub := &folder{path: full, name: it.Name, parent: f}
+	if it.Entry.Removed && (it.Descend || it.Sub != nil) {
+		s.drop(full, &worktree.Item{Entry: it.Entry})
+		it.Entry = nil
+	} else if it.Entry.Tracked() && it.Sub != nil && it.Sub.Removed {
+		s.drop(full, &worktree.Item{Sub: it.Sub})
+		it.Sub = nil
+	}
+}
+
+func (s *snapshot) descend(f *folder, it *worktree.Item) error {
+	sub := &folder{path: path.Join(f.path, it.Name), name: it.Name, parent: f}
+	wasFile := it.State == worktree.TypeChanged
+	if wasFile && !s.drops(sub.path) { // only -A, or naming it, takes the folder for the file
+		if err := s.openUp(f, it.Name); err != nil {
+			return err
+		}
+		return s.missing(f, it)
+	}
 	if err := s.visit(sub); err != nil {
 		return err
 	}
-	if sub.open == nil && f.open != nil && sub.index != nil {
-		return s.push(event{kind: takeOver, folder: f.open, sub: sub.index})
+	switch {
+	case sub.open != nil && wasFile:
+		s.drop(path.Join(f.path, it.Name), it)
+	case sub.open != nil:
+	case wasFile: // and the folder cannot be read
+		if err := s.openUp(f, it.Name); err != nil {
+			return err
+		}
+		return s.keep(f.open, it, false)
+	case sub.index != nil && (f.open != nil || sub.index.Tree.ID.IsZero()):
+		if err := s.openUp(f, it.Name); err != nil {
+			return err
+		}
+		return s.keepFolder(f.open, it.Name, sub.index, false)
 	}
 	return nil
 }
@@ -348,7 +374,7 @@ func (s *snapshot) skip(f *folder, it *worktree.Item) error {
 	if err := s.openUp(f, it.Name); err != nil {
 		return err
 	}
-	return s.keep(f.open, it)
+	return s.keep(f.open, it, false)
 }
 
 func (s *snapshot) typeChanged(f *folder, it *worktree.Item) error {
@@ -356,7 +382,7 @@ func (s *snapshot) typeChanged(f *folder, it *worktree.Item) error {
 		return s.missing(f, it)
 	}
 	if it.Sub != nil {
-		s.drop(it)
+		s.drop(path.Join(f.path, it.Name), it)
 	}
 	return s.read(f, it)
 }
@@ -369,7 +395,7 @@ func (s *snapshot) drops(full string) bool {
 func (s *snapshot) missing(f *folder, it *worktree.Item) error {
 	full := path.Join(f.path, it.Name)
 	if s.drops(full) || it.Sub != nil && !holdsFiles(it.Sub) { // an empty folder goes with its last file
-		s.drop(it)
+		s.drop(path.Join(f.path, it.Name), it)
 		return nil
 	}
 	f.exact = false
@@ -377,16 +403,20 @@ func (s *snapshot) missing(f *folder, it *worktree.Item) error {
 	if len(s.result.missing) < maxListed {
 		s.result.missing = append(s.result.missing, full)
 	}
-	return s.keep(f.open, it)
+	return s.keep(f.open, it, true)
 }
 
 // drop counts what goes from the snapshot with a name.
-func (s *snapshot) drop(it *worktree.Item) {
+func (s *snapshot) drop(full string, it *worktree.Item) {
+	before := s.result.deleted
 	if it.Entry != nil && it.Entry.Raw != nil {
 		s.result.deleted++
 	}
 	if it.Sub != nil {
 		s.result.deleted += committedNames(it.Sub)
+	}
+	if s.result.deleted == before {
+		s.result.noted = append(s.result.noted, worktree.IndexEdit{Path: full, Op: worktree.EditRemove})
 	}
 }
 
@@ -424,29 +454,33 @@ func holdsFiles(d *worktree.IndexDir) bool {
 
 func (s *snapshot) removed(f *folder, it *worktree.Item) error {
 	if len(s.o.paths) > 0 && !pathsCover(s.o.paths, path.Join(f.path, it.Name)) {
-		return s.keep(f.open, it)
+		return s.keep(f.open, it, true)
 	}
 	s.result.deleted++
 	return nil
 }
 
-// keep takes a name over as the index has it.
-func (s *snapshot) keep(open *openFolder, it *worktree.Item) error {
+// keep takes a name over as the index has it: a file, a folder, or a file that rm has dropped and the folder that add has
+// put in its place. A folder that is gone loses those of its names that the commit was asked for.
+func (s *snapshot) keep(open *openFolder, it *worktree.Item, gone bool) error {
 	if it.Entry != nil {
-		return s.push(event{kind: keepEntry, folder: open, entry: *it.Entry})
+		if err := s.push(event{kind: keepEntry, folder: open, entry: *it.Entry}); err != nil {
+			return err
+		}
 	}
 	if it.Sub != nil {
-		return s.keepFolder(open, it.Name, it.Sub)
+		return s.keepFolder(open, it.Name, it.Sub, gone)
 	}
 	return nil
 }
 
 // keepFolder takes over a whole folder from the index without looking at the disk.
-func (s *snapshot) keepFolder(parent *openFolder, name string, d *worktree.IndexDir) error {
-	if !d.Tree.ID.IsZero() {
+func (s *snapshot) keepFolder(parent *openFolder, name string, d *worktree.IndexDir, gone bool) error {
+	drops := gone && pathsTouch(s.o.paths, d.Path)
+	if !d.Tree.ID.IsZero() && !drops {
 		return s.push(event{kind: takeOver, folder: parent, sub: d})
 	}
-	open := &openFolder{path: d.Path, name: name, parent: parent, index: d, kept: true}
+	open := &openFolder{path: d.Path, name: name, parent: parent, index: d, kept: true, drops: drops}
 	if err := s.push(event{kind: enterFolder, folder: open}); err != nil {
 		return err
 	}
@@ -497,5 +531,5 @@ func (s *snapshot) flushBatch() error {
 	return s.readers.give(b)
 }
 
-// isGone reports whether an error says that a name is not there any more.
-func isGone(err error) bool { return errors.Is(err, fs.ErrNotExist) }
+// isGone reports whether an error says that a name is not there any more, or that a folder above it is none.
+func isGone(err error) bool { return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) }

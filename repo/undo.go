@@ -54,7 +54,14 @@ func (r *Repository) Undo(ctx context.Context, o UndoOptions) (*UndoResult, erro
 		return result, nil
 	}
 	if !movesFiles(rec.Body.Operation) {
-		return result, r.record(ctx, op)
+		if err := r.record(ctx, op); err != nil {
+			return nil, err
+		}
+		// What only the undone commit held stays tracked. Were the index left behind, one more undo would forget it.
+		if _, err := r.loadIndex(ctx); err != nil {
+			r.notes = append(r.notes, "it is undone, but the stat index could not be written: "+err.Error())
+		}
+		return result, nil
 	}
 	d := &destination{op: op, id: result.Commit}
 	if !d.id.IsZero() {

@@ -249,6 +249,7 @@ func (m *merge) item(d *DirScan, f *found) {
 	case sub != nil && !sub.Removed:
 		m.trackedDir(it, f, sub, sel)
 	case it.Entry != nil && it.Entry.Tracked():
+		it.Sub = sub // a folder that is tracked no longer: the file took its place
 		m.trackedFile(it, f, sel)
 	case f.onDisk:
 		keep = m.newName(d, it, f, sub, sel)
