@@ -20,7 +20,9 @@ func newDecoder(body []byte) *decoder {
 
 // fail refuses what breaks a rule of the format.
 func (d *decoder) fail(format string, args ...any) {
-	d.Fail(fmt.Errorf("%w: %s", errCodec, fmt.Sprintf(format, args...)))
+	if d.Err() == nil {
+		d.Fail(fmt.Errorf("%w: %s", errCodec, fmt.Sprintf(format, args...)))
+	}
 }
 
 // decodeHex32 reads exactly 64 lower-case hexadecimal digits.

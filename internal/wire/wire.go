@@ -27,7 +27,8 @@ import (
 // Decoder takes fields off the front of bytes, which it neither changes nor copies. It is for one goroutine. A copy of
 // it is a look ahead.
 type Decoder struct {
-	rest  []byte
+	data  []byte
+	at    uint // how much of data has been read: cheaper to move than a slice
 	err   error
 	fault func(Fault) error
 }
@@ -35,28 +36,31 @@ type Decoder struct {
 // NewDecoder reads data. Fault, if it is not nil, makes the caller's own error of what is found wrong; it is called at
 // most once.
 func NewDecoder(data []byte, fault func(Fault) error) Decoder {
-	return Decoder{rest: data, fault: fault}
+	return Decoder{data: data, fault: fault}
 }
 
 // Err gives the first error, which is what the function given to NewDecoder made, or what Fail was told.
 func (d *Decoder) Err() error { return d.err }
 
 // Rest gives what has not been read, and nothing after an error. It aliases the input.
-func (d *Decoder) Rest() []byte { return d.rest }
+func (d *Decoder) Rest() []byte { return d.data[d.at:] }
 
 // SetRest goes on with rest: what another decoder left of Rest.
-func (d *Decoder) SetRest(rest []byte) { d.rest = rest }
+func (d *Decoder) SetRest(rest []byte) { d.data, d.at = rest, 0 }
 
 // Fail keeps err, unless there was an error before, and stops all further reading.
 func (d *Decoder) Fail(err error) {
 	if d.err == nil {
 		d.err = err
 	}
-	d.rest = nil
+	d.data, d.at = nil, 0
 }
 
-// refuse is Fail with what the caller makes of a fault.
-func (d *Decoder) refuse(f Fault) {
+// refuse is Fail with what the caller makes of a fault. It stands apart so that what goes well stays short.
+//
+//go:noinline
+func (d *Decoder) refuse(kind Kind, field string, value, limit uint64) {
+	f := Fault{kind, field, value, limit}
 	switch {
 	case d.err != nil:
 	case d.fault == nil:
@@ -64,20 +68,27 @@ func (d *Decoder) refuse(f Fault) {
 	default:
 		d.err = d.fault(f)
 	}
-	d.rest = nil
+	d.data, d.at = nil, 0
 }
 
-func (d *Decoder) short(field string) { d.refuse(Fault{Kind: Short, Field: field}) }
+// left gives how many bytes have not been read.
+func (d *Decoder) left() uint { return uint(len(d.data)) - d.at }
 
 // Bytes takes n bytes, which alias the input; after an error it gives nil.
 func (d *Decoder) Bytes(n uint64, field string) []byte {
-	if n > uint64(len(d.rest)) {
-		d.short(field)
+	if n > uint64(d.left()) {
+		d.refuse(Short, field, 0, 0)
 		return nil
 	}
-	b := d.rest[:n:n]
-	d.rest = d.rest[n:]
-	return b
+	from := d.at
+	d.at += uint(n)
+	return d.data[from:d.at:d.at]
+}
+
+// Text takes a length of at most limit and that many bytes, which alias the input.
+func (d *Decoder) Text(limit uint64, field string) []byte {
+	n := d.Uvarint(limit, field)
+	return d.Bytes(n, field)
 }
 
 // Fill takes as many bytes as dst has. After an error dst is as it was.
@@ -91,12 +102,12 @@ func (d *Decoder) Array32(field string) (a [32]byte) {
 
 // Uint8 takes one byte.
 func (d *Decoder) Uint8(field string) uint8 {
-	if len(d.rest) == 0 {
-		d.short(field)
+	if d.at >= uint(len(d.data)) {
+		d.refuse(Short, field, 0, 0)
 		return 0
 	}
-	b := d.rest[0]
-	d.rest = d.rest[1:]
+	b := d.data[d.at]
+	d.at++
 	return b
 }
 
@@ -129,31 +140,34 @@ func (d *Decoder) Uint64(field string) uint64 {
 
 // Uvarint takes a number of at most limit in its shortest form.
 func (d *Decoder) Uvarint(limit uint64, field string) uint64 {
-	if len(d.rest) > 0 && d.rest[0] < 0x80 { // most numbers are small
-		v := uint64(d.rest[0])
-		d.rest = d.rest[1:]
-		if v > limit {
-			d.refuse(Fault{TooGreat, field, v, limit})
-			return 0
+	if d.at < uint(len(d.data)) && d.data[d.at] < 0x80 { // most numbers are small
+		v := uint64(d.data[d.at])
+		if v <= limit {
+			d.at++
+			return v
 		}
-		return v
 	}
-	v, n := binary.Uvarint(d.rest)
+	return d.uvarint(limit, field)
+}
+
+func (d *Decoder) uvarint(limit uint64, field string) uint64 {
+	rest := d.Rest()
+	v, n := binary.Uvarint(rest)
 	switch {
 	case n == 0:
-		d.short(field)
+		d.refuse(Short, field, 0, 0)
 		return 0
 	case n < 0:
-		d.refuse(Fault{Kind: NoNumber, Field: field})
+		d.refuse(NoNumber, field, 0, 0)
 		return 0
-	case d.rest[n-1] == 0:
-		d.refuse(Fault{Kind: LongForm, Field: field})
+	case n > 1 && rest[n-1] == 0:
+		d.refuse(LongForm, field, 0, 0)
 		return 0
 	case v > limit:
-		d.refuse(Fault{TooGreat, field, v, limit})
+		d.refuse(TooGreat, field, v, limit)
 		return 0
 	}
-	d.rest = d.rest[n:]
+	d.at += uint(n)
 	return v
 }
 
@@ -161,8 +175,8 @@ func (d *Decoder) Uvarint(limit uint64, field string) uint64 {
 // more than what follows can hold, so that memory taken for the list is bounded by the input.
 func (d *Decoder) Count(limit uint64, least int, field string) int {
 	n := d.Uvarint(limit, field)
-	if n > uint64(len(d.rest)/least) {
-		d.refuse(Fault{Crowded, field, n, uint64(len(d.rest) / least)})
+	if room := uint64(d.left()) / uint64(least); n > room {
+		d.refuse(Crowded, field, n, room)
 		return 0
 	}
 	return int(n)
@@ -170,9 +184,9 @@ func (d *Decoder) Count(limit uint64, least int, field string) int {
 
 // Printable takes a length of at most limit and that many bytes of text that is safe to show.
 func (d *Decoder) Printable(limit uint64, field string) string {
-	s := string(d.Bytes(d.Uvarint(limit, field), field))
+	s := string(d.Text(limit, field))
 	if !Printable(s) {
-		d.refuse(Fault{Kind: Unprintable, Field: field})
+		d.refuse(Unprintable, field, 0, 0)
 		return ""
 	}
 	return s
@@ -187,7 +201,7 @@ func (d *Decoder) Time(field string) (sec int64, nsec uint32) {
 	}
 	sec, nsec = int64(binary.BigEndian.Uint64(b)), binary.BigEndian.Uint32(b[8:])
 	if nsec > maxNsec {
-		d.refuse(Fault{Nanoseconds, field, uint64(nsec), maxNsec})
+		d.refuse(Nanoseconds, field, uint64(nsec), maxNsec)
 		return 0, 0
 	}
 	return sec, nsec
@@ -197,8 +211,8 @@ const maxNsec = 1e9 - 1
 
 // End reports the first error, or that bytes are left over of what: "tree", "roster".
 func (d *Decoder) End(what string) error {
-	if len(d.rest) > 0 {
-		d.refuse(Fault{Left, what, uint64(len(d.rest)), 0})
+	if d.left() > 0 {
+		d.refuse(Left, what, uint64(d.left()), 0)
 	}
 	return d.err
 }
