@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"evault/internal/vfs"
+	"evault/internal/wire"
 	"evault/keys"
 )
 
@@ -96,9 +97,9 @@ func (r *Refs) prepare(op Operation) (Operation, error) {
 
 func checkTexts(op *Operation) error {
 	switch {
-	case op.Name == "" || len(op.Name) > MaxOperation || !printable(op.Name):
+	case op.Name == "" || len(op.Name) > MaxOperation || !wire.Printable(op.Name):
 		return fmt.Errorf("%w: the operation's name %.70q", ErrInvalid, op.Name)
-	case len(op.Description) > MaxDescription || !printable(op.Description):
+	case len(op.Description) > MaxDescription || !wire.Printable(op.Description):
 		return fmt.Errorf("%w: the description %.70q", ErrInvalid, op.Description)
 	case op.Time.Nsec >= 1e9 || op.Zone > MaxZone || op.Zone < -MaxZone:
 		return fmt.Errorf("%w: the time", ErrInvalid)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/bits"
 
+	"evault/internal/wire"
 	"evault/objects"
 )
 
@@ -28,15 +29,15 @@ func (b *Body) appendSigned(dst []byte) []byte {
 	dst = append(dst, b.Clone[:]...)
 	dst = binary.BigEndian.AppendUint64(dst, b.Seq)
 	dst = append(dst, b.Roster[:]...)
-	dst = appendText(dst, b.Operation)
-	dst = appendText(dst, b.Description)
-	dst = appendTime(dst, b.Time)
+	dst = wire.AppendText(dst, b.Operation)
+	dst = wire.AppendText(dst, b.Description)
+	dst = wire.AppendTime(dst, b.Time.Sec, b.Time.Nsec)
 	dst = binary.BigEndian.AppendUint16(dst, uint16(b.Zone))
 	dst = appendHead(dst, b.HeadBefore)
 	dst = appendHead(dst, b.HeadAfter)
 	dst = binary.AppendUvarint(dst, uint64(len(b.Changes)))
 	for i := range b.Changes {
-		dst = appendText(dst, b.Changes[i].Name)
+		dst = wire.AppendText(dst, b.Changes[i].Name)
 		dst = append(dst, b.Changes[i].Old[:]...)
 		dst = append(dst, b.Changes[i].New[:]...)
 	}
@@ -63,7 +64,7 @@ func appendCheckpoint(dst []byte, c *Checkpoint) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(c.Refs)))
 	for i := range c.Refs {
 		r := &c.Refs[i]
-		dst = appendText(dst, r.Name)
+		dst = wire.AppendText(dst, r.Name)
 		dst = append(dst, r.ID[:]...)
 		dst = append(dst, r.Origin[:]...)
 		dst = binary.BigEndian.AppendUint64(dst, r.Seq)
@@ -74,7 +75,7 @@ func appendCheckpoint(dst []byte, c *Checkpoint) []byte {
 func appendHead(dst []byte, h Head) []byte {
 	switch {
 	case h.Branch != "":
-		return appendText(append(dst, headBranch), h.Branch)
+		return wire.AppendText(append(dst, headBranch), h.Branch)
 	case h.Detached():
 		return append(append(dst, headCommit), h.Commit[:]...)
 	}
@@ -108,19 +109,19 @@ func DecodeBody(data []byte) (*Body, error) {
 	if len(data) > MaxRecord {
 		return nil, fmt.Errorf("%w: body of %d bytes", ErrLimit, len(data))
 	}
-	d := decoder{rest: data}
-	if v := d.octet("body version"); d.err == nil && v != bodyVersion {
+	d := newDecoder(data)
+	if v := d.Uint8("body version"); d.Err() == nil && v != bodyVersion {
 		d.fail(ErrNewer, "log body of version %d", v)
 	}
 	b := new(Body)
-	b.Vault = d.array32("vault ID")
-	d.fill(b.Store[:], "store ID")
-	b.Device = d.array32("device key")
-	d.fill(b.Clone[:], "clone ID")
-	b.Seq = d.u64("sequence")
-	b.Roster = d.array32("roster hash")
-	b.Operation = d.text(MaxOperation, "operation")
-	b.Description = d.text(MaxDescription, "description")
+	b.Vault = d.Array32("vault ID")
+	d.Fill(b.Store[:], "store ID")
+	b.Device = d.Array32("device key")
+	d.Fill(b.Clone[:], "clone ID")
+	b.Seq = d.Uint64("sequence")
+	b.Roster = d.Array32("roster hash")
+	b.Operation = d.Printable(MaxOperation, "operation")
+	b.Description = d.Printable(MaxDescription, "description")
 	b.Time = d.time("time")
 	b.Zone = d.zone("time zone")
 	b.HeadBefore = d.head("head before")
@@ -132,26 +133,22 @@ func DecodeBody(data []byte) (*Body, error) {
 	if b.Checkpoint != nil && len(b.Changes) > 0 {
 		d.fail(ErrDamaged, "a checkpoint changes refs")
 	}
-	d.fill(b.Signature[:], "signature")
+	d.Fill(b.Signature[:], "signature")
 	d.padding(len(data))
-	if d.err != nil {
-		return nil, d.err
+	if d.Err() != nil {
+		return nil, d.Err()
 	}
 	return b, nil
 }
 
 func (d *decoder) head(what string) Head {
-	switch kind := d.octet(what); {
-	case d.err != nil || kind == headNone:
+	switch kind := d.Uint8(what); {
+	case d.Err() != nil || kind == headNone:
 		return Head{}
 	case kind == headBranch:
-		branch := string(d.take(int(d.uvarint(MaxRefName, what)), what))
-		if d.err == nil {
-			d.err = ValidateRefName(headsPrefix + branch)
-		}
-		return Head{Branch: branch}
+		return Head{Branch: d.nameUnder(headsPrefix, what)}
 	case kind == headCommit:
-		h := Head{Commit: d.array32(what)}
+		h := Head{Commit: d.Array32(what)}
 		if h.Commit.IsZero() {
 			d.fail(ErrDamaged, "%s is the zero commit", what)
 		}
@@ -171,15 +168,15 @@ func (d *decoder) changes() []Change {
 	for i := range list {
 		c := &list[i]
 		c.Name = d.refName("name of a changed ref")
-		c.Old = objects.ID(d.array32("old ID"))
-		c.New = objects.ID(d.array32("new ID"))
+		c.Old = objects.ID(d.Array32("old ID"))
+		c.New = objects.ID(d.Array32("new ID"))
 		if i > 0 && list[i-1].Name >= c.Name {
 			d.fail(ErrDamaged, "ref changes are out of order")
 		}
 		if c.Old == c.New {
 			d.fail(ErrDamaged, "a ref change changes nothing")
 		}
-		if d.err != nil {
+		if d.Err() != nil {
 			return nil
 		}
 	}
@@ -194,22 +191,22 @@ func (d *decoder) positions(what string) []Position {
 	list := make([]Position, n)
 	for i := range list {
 		p := &list[i]
-		p.Tag = d.array32(what)
-		p.Seq = d.u64(what)
-		p.Hash = d.array32(what)
+		p.Tag = d.Array32(what)
+		p.Seq = d.Uint64(what)
+		p.Hash = d.Array32(what)
 		if i > 0 && compareTags(list[i-1].Tag, p.Tag) >= 0 {
 			d.fail(ErrDamaged, "%s are out of order", what)
 		}
 	}
-	if d.err != nil {
+	if d.Err() != nil {
 		return nil
 	}
 	return list
 }
 
 func (d *decoder) checkpoint() *Checkpoint {
-	switch flag := d.octet("checkpoint flag"); {
-	case d.err != nil || flag == 0:
+	switch flag := d.Uint8("checkpoint flag"); {
+	case d.Err() != nil || flag == 0:
 		return nil
 	case flag != 1:
 		d.fail(ErrNewer, "checkpoint of kind %d", flag)
@@ -222,16 +219,16 @@ func (d *decoder) checkpoint() *Checkpoint {
 	for i := range c.Refs {
 		r := &c.Refs[i]
 		r.Name = d.refName("name of a checkpoint's ref")
-		r.ID = objects.ID(d.array32("ID of a checkpoint's ref"))
-		r.Origin = d.array32("origin of a checkpoint's ref")
-		r.Seq = d.u64("origin of a checkpoint's ref")
+		r.ID = objects.ID(d.Array32("ID of a checkpoint's ref"))
+		r.Origin = d.Array32("origin of a checkpoint's ref")
+		r.Seq = d.Uint64("origin of a checkpoint's ref")
 		if i > 0 && compareTableRefs(c.Refs[i-1], *r) >= 0 {
 			d.fail(ErrDamaged, "a checkpoint's refs are out of order")
 		}
 		if r.ID.IsZero() {
 			d.fail(ErrDamaged, "a checkpoint's ref is the zero commit")
 		}
-		if d.err != nil {
+		if d.Err() != nil {
 			return nil
 		}
 	}
@@ -241,10 +238,10 @@ func (d *decoder) checkpoint() *Checkpoint {
 
 // padding checks that the rest is the zeros that Append adds, no more and no fewer.
 func (d *decoder) padding(total int) {
-	if d.err != nil {
+	if d.Err() != nil {
 		return
 	}
-	if total != paddedSize(total-len(d.rest)) || len(bytes.TrimLeft(d.rest, "\x00")) > 0 {
+	if total != paddedSize(total-len(d.Rest())) || len(bytes.TrimLeft(d.Rest(), "\x00")) > 0 {
 		d.fail(ErrDamaged, "the padding is not as it must be")
 	}
 }

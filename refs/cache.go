@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"evault/internal/vfs"
+	"evault/internal/wire"
 	"evault/keys"
 	"evault/objects"
 )
@@ -79,11 +80,11 @@ func (f *fold) append(b []byte) []byte {
 		b = append(b, l.device[:]...)
 		b = append(b, l.clone[:]...)
 		b = appendHead(b, l.head)
-		b = appendTime(b, l.time)
+		b = wire.AppendTime(b, l.time.Sec, l.time.Nsec)
 	}
 	b = binary.AppendUvarint(b, uint64(len(f.dots)))
 	for name, dots := range f.dots {
-		b = appendText(b, name)
+		b = wire.AppendText(b, name)
 		b = binary.AppendUvarint(b, uint64(len(dots)))
 		for _, d := range dots {
 			b = binary.AppendUvarint(b, uint64(d.log))
@@ -97,20 +98,20 @@ func (f *fold) append(b []byte) []byte {
 // decodeFold reads what append writes. The order of refs is free, so this is not a canonical form; nobody but this program
 // reads it.
 func decodeFold(data []byte) (*fold, error) {
-	d := decoder{rest: data}
+	d := newDecoder(data)
 	f := newFold()
 	for range d.count(32+1+32, "logs") {
-		l, _ := f.log(d.array32("tag"))
-		l.count = d.uvarint(1<<62, "count")
+		l, _ := f.log(d.Array32("tag"))
+		l.count = d.Uvarint(1<<62, "count")
 		l.first = l.count
-		l.tip = d.array32("tip")
+		l.tip = d.Array32("tip")
 		l.past = make(vector, d.count(1, "past"))
 		for i := range l.past {
-			l.past[i] = d.uvarint(1<<62, "past")
+			l.past[i] = d.Uvarint(1<<62, "past")
 		}
 		l.seen = d.positions("seen")
-		l.device = d.array32("device")
-		d.fill(l.clone[:], "clone")
+		l.device = d.Array32("device")
+		d.Fill(l.clone[:], "clone")
 		l.head = d.head("head")
 		l.time = d.time("time")
 	}
@@ -118,16 +119,16 @@ func decodeFold(data []byte) (*fold, error) {
 		name := d.refName("ref")
 		dots := make([]dot, d.count(34, "dots"))
 		for i := range dots {
-			dots[i].log = int(d.uvarint(MaxLogs, "log"))
-			dots[i].seq = d.uvarint(1<<62, "sequence")
-			dots[i].id = objects.ID(d.array32("ID"))
+			dots[i].log = int(d.Uvarint(MaxLogs, "log"))
+			dots[i].seq = d.Uvarint(1<<62, "sequence")
+			dots[i].id = objects.ID(d.Array32("ID"))
 			if dots[i].log >= len(f.logs) {
 				d.fail(ErrDamaged, "a ref of no log")
 			}
 		}
 		f.dots[name] = dots
 	}
-	if err := d.end("the fold"); err != nil {
+	if err := d.End("fold"); err != nil {
 		return nil, fmt.Errorf("fold cache: %w", err)
 	}
 	return f, nil

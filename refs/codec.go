@@ -8,6 +8,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"evault/internal/wire"
 	"evault/objects"
 )
 
@@ -24,124 +25,48 @@ func parseHex(dst []byte, s string) error {
 	return nil
 }
 
-// decoder reads fixed-order fields. The first error sticks; from then on every field and every count reads as zero, so
-// that callers check once and no loop runs on.
-type decoder struct {
-	rest []byte
-	err  error
+// decoder reads fields and knows the lists of this package. Its errors wrap ErrDamaged, ErrLimit, ErrName or ErrNewer.
+type decoder struct{ wire.Decoder }
+
+func newDecoder(data []byte) decoder { return decoder{wire.NewDecoder(data, refusal)} }
+
+func refusal(f wire.Fault) error {
+	if f.Kind == wire.TooGreat {
+		return fmt.Errorf("%w: %w", ErrLimit, f)
+	}
+	return fmt.Errorf("%w: %w", ErrDamaged, f)
 }
 
+// fail refuses what breaks a rule of the format.
 func (d *decoder) fail(kind error, format string, args ...any) {
-	if d.err == nil {
-		d.err = fmt.Errorf("%w: %s", kind, fmt.Sprintf(format, args...))
+	if d.Err() == nil {
+		d.Fail(fmt.Errorf("%w: %s", kind, fmt.Sprintf(format, args...)))
 	}
 }
 
-func (d *decoder) take(n int, what string) []byte {
-	if d.err == nil && n > len(d.rest) {
-		d.fail(ErrDamaged, "%s is cut short", what)
-	}
-	if d.err != nil {
-		return nil
-	}
-	b := d.rest[:n]
-	d.rest = d.rest[n:]
-	return b
-}
+// count reads the length of a list whose elements take at least size bytes each. What the input can hold is its limit.
+func (d *decoder) count(size int, what string) int { return d.Count(1<<32, size, what) }
 
-func (d *decoder) fill(dst []byte, what string) { copy(dst, d.take(len(dst), what)) }
+func (d *decoder) refName(what string) string { return d.nameUnder("", what) }
 
-func (d *decoder) octet(what string) byte {
-	if b := d.take(1, what); b != nil {
-		return b[0]
-	}
-	return 0
-}
-
-func (d *decoder) u16(what string) uint16 {
-	if b := d.take(2, what); b != nil {
-		return binary.BigEndian.Uint16(b)
-	}
-	return 0
-}
-
-func (d *decoder) u32(what string) uint32 {
-	if b := d.take(4, what); b != nil {
-		return binary.BigEndian.Uint32(b)
-	}
-	return 0
-}
-
-func (d *decoder) u64(what string) uint64 {
-	if b := d.take(8, what); b != nil {
-		return binary.BigEndian.Uint64(b)
-	}
-	return 0
-}
-
-func (d *decoder) array32(what string) (a [32]byte) {
-	d.fill(a[:], what)
-	return a
-}
-
-// uvarint reads a number in its shortest form, at most limit.
-func (d *decoder) uvarint(limit uint64, what string) uint64 {
-	if d.err != nil {
-		return 0
-	}
-	v, n := binary.Uvarint(d.rest)
-	switch {
-	case n <= 0:
-		d.fail(ErrDamaged, "%s is no number", what)
-	case n > 1 && d.rest[n-1] == 0:
-		d.fail(ErrDamaged, "%s is not in its shortest form", what)
-	case v > limit:
-		d.fail(ErrLimit, "%s is over %d", what, limit)
-	default:
-		d.rest = d.rest[n:]
-		return v
-	}
-	return 0
-}
-
-// count reads the length of a list whose elements take at least size bytes each: never more than the rest can hold, so
-// that memory for the list is bounded by the input.
-func (d *decoder) count(size int, what string) int {
-	n := d.uvarint(1<<32, what)
-	if d.err == nil && n > uint64(len(d.rest)/size) {
-		d.fail(ErrDamaged, "%s does not fit into what follows", what)
-		return 0
-	}
-	return int(n)
-}
-
-// text reads a length and as many bytes that are safe to show.
-func (d *decoder) text(limit uint64, what string) string {
-	s := string(d.take(int(d.uvarint(limit, what)), what))
-	if !printable(s) {
-		d.fail(ErrDamaged, "%s holds control characters or is not UTF-8", what)
+// nameUnder reads what makes a ref's name behind the prefix.
+func (d *decoder) nameUnder(prefix, what string) string {
+	s := string(d.Text(MaxRefName, what))
+	if d.Err() == nil {
+		if err := ValidateRefName(prefix + s); err != nil {
+			d.Fail(err)
+		}
 	}
 	return s
 }
 
-func (d *decoder) refName(what string) string {
-	s := string(d.take(int(d.uvarint(MaxRefName, what)), what))
-	if d.err == nil {
-		d.err = ValidateRefName(s)
-	}
-	return s
-}
-
-func (d *decoder) time(what string) objects.Time {
-	t := objects.Time{Sec: int64(d.u64(what)), Nsec: d.u32(what)}
-	if t.Nsec >= 1e9 {
-		d.fail(ErrDamaged, "%s has %d nanoseconds", what, t.Nsec)
-	}
+func (d *decoder) time(what string) (t objects.Time) {
+	t.Sec, t.Nsec = d.Time(what)
 	return t
 }
 
 func (d *decoder) zone(what string) int16 {
-	z := int16(d.u16(what))
+	z := int16(d.Uint16(what))
 	if z > MaxZone || z < -MaxZone {
 		d.fail(ErrDamaged, "%s is %d minutes from UTC", what, z)
 	}
@@ -156,33 +81,16 @@ func (d *decoder) packs(what string) []Pack {
 	list := make([]Pack, n)
 	for i := range list {
 		p := &list[i]
-		d.fill(p.Name[:], what)
-		p.Size = d.uvarint(MaxPackSize, what)
+		d.Fill(p.Name[:], what)
+		p.Size = d.Uvarint(MaxPackSize, what)
 		if i > 0 && comparePacks(list[i-1], *p) >= 0 {
 			d.fail(ErrDamaged, "%s are out of order", what)
 		}
-		if d.err != nil {
+		if d.Err() != nil {
 			return nil
 		}
 	}
 	return list
-}
-
-func (d *decoder) end(what string) error {
-	if d.err == nil && len(d.rest) > 0 {
-		d.fail(ErrDamaged, "%d bytes follow %s", len(d.rest), what)
-	}
-	return d.err
-}
-
-func appendText(b []byte, s string) []byte {
-	b = binary.AppendUvarint(b, uint64(len(s)))
-	return append(b, s...)
-}
-
-func appendTime(b []byte, t objects.Time) []byte {
-	b = binary.BigEndian.AppendUint64(b, uint64(t.Sec))
-	return binary.BigEndian.AppendUint32(b, t.Nsec)
 }
 
 func appendPacks(b []byte, list []Pack) []byte {
@@ -192,19 +100,6 @@ func appendPacks(b []byte, list []Pack) []byte {
 		b = binary.AppendUvarint(b, list[i].Size)
 	}
 	return b
-}
-
-// printable says that s is UTF-8 without control characters, so that it cannot steer a terminal.
-func printable(s string) bool {
-	if !utf8.ValidString(s) {
-		return false
-	}
-	for _, r := range s {
-		if unicode.IsControl(r) {
-			return false
-		}
-	}
-	return true
 }
 
 // OneLine makes a description of any text: its first line without control characters, cut to MaxDescription bytes at a

@@ -12,6 +12,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"evault/internal/wire"
 	"evault/objects"
 )
 
@@ -190,7 +191,7 @@ func FuzzOneLine(f *testing.F) {
 	f.Add("\n\x00\xff" + strings.Repeat("é", MaxDescription))
 	f.Fuzz(func(t *testing.T, text string) {
 		line := OneLine(text)
-		if !printable(line) || len(line) > MaxDescription || OneLine(line) != line {
+		if !wire.Printable(line) || len(line) > MaxDescription || OneLine(line) != line {
 			t.Fatalf("%q is no description", line)
 		}
 	})

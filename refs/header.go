@@ -52,32 +52,32 @@ func DecodeHeader(data []byte) (h Header, body []byte, err error) {
 	if len(data) > MaxRecord {
 		return Header{}, nil, fmt.Errorf("%w: record of %d bytes", ErrLimit, len(data))
 	}
-	d := decoder{rest: data}
-	if magic := d.take(len(headerMagic), "header"); d.err == nil && string(magic) != headerMagic {
+	d := newDecoder(data)
+	if magic := d.Bytes(uint64(len(headerMagic)), "header"); d.Err() == nil && string(magic) != headerMagic {
 		d.fail(ErrDamaged, "not a log record")
 	}
-	if v := d.octet("header version"); d.err == nil && v != headerVersion {
+	if v := d.Uint8("header version"); d.Err() == nil && v != headerVersion {
 		d.fail(ErrNewer, "log record of version %d", v)
 	}
-	h.Tag = d.array32("tag")
-	h.Key = d.array32("log key")
-	h.Seq = d.u64("sequence")
-	h.Previous = d.array32("previous hash")
+	h.Tag = d.Array32("tag")
+	h.Key = d.Array32("log key")
+	h.Seq = d.Uint64("sequence")
+	h.Previous = d.Array32("previous hash")
 	h.Added = d.packs("added packs")
 	h.Condemned = d.packs("condemned packs")
-	h.BodySize = d.uvarint(MaxRecord, "body size")
-	h.BodyHash = d.array32("body hash")
-	d.fill(h.Signature[:], "signature")
-	if d.err == nil && h.BodySize == 0 {
+	h.BodySize = d.Uvarint(MaxRecord, "body size")
+	h.BodyHash = d.Array32("body hash")
+	d.Fill(h.Signature[:], "signature")
+	if d.Err() == nil && h.BodySize == 0 {
 		d.fail(ErrDamaged, "a record without a body")
 	}
 	if h.Seq == 0 && h.Previous != ([32]byte{}) {
 		d.fail(ErrDamaged, "the first record names one before it")
 	}
-	if d.err != nil {
-		return Header{}, nil, d.err
+	if d.Err() != nil {
+		return Header{}, nil, d.Err()
 	}
-	return h, d.rest, nil
+	return h, d.Rest(), nil
 }
 
 // sign completes the header.

@@ -64,22 +64,22 @@ func (s *sealers) seal(tag Tag, seq uint64, plain []byte) ([]byte, error) {
 
 // open gives the plaintext of a sealed body.
 func (s *sealers) open(tag Tag, seq uint64, sealed []byte) ([]byte, error) {
-	d := decoder{rest: sealed}
-	if v := d.octet("sealed body"); d.err == nil && v != sealVersion {
+	d := newDecoder(sealed)
+	if v := d.Uint8("sealed body"); d.Err() == nil && v != sealVersion {
 		d.fail(ErrNewer, "sealed body of version %d", v)
 	}
-	if w := d.octet("sealed body"); d.err == nil && w != wrapEpoch {
+	if w := d.Uint8("sealed body"); d.Err() == nil && w != wrapEpoch {
 		d.fail(ErrNewer, "sealed body whose key is wrapped in way %d", w)
 	}
-	epoch := d.u32("sealed body")
-	if d.err != nil {
-		return nil, d.err
+	epoch := d.Uint32("sealed body")
+	if d.Err() != nil {
+		return nil, d.Err()
 	}
 	k, err := s.of(epoch)
 	if err != nil {
 		return nil, err
 	}
-	plain, err := k.OpenCommitted(make([]byte, 0, len(d.rest)), d.rest, bodyAAD(tag, seq, sealed[:sealPrefix]))
+	plain, err := k.OpenCommitted(make([]byte, 0, len(d.Rest())), d.Rest(), bodyAAD(tag, seq, sealed[:sealPrefix]))
 	if errors.Is(err, keys.ErrSealed) {
 		return nil, fmt.Errorf("%w: body: %w", ErrDamaged, err)
 	}
