@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
+
+	"evault/internal/wire"
 )
 
 const (
@@ -79,38 +81,38 @@ func (c *Commit) appendUnsigned(dst []byte) []byte {
 	dst = binary.AppendUvarint(dst, c.Bytes)
 	dst = binary.AppendUvarint(dst, c.Generation)
 	dst = append(dst, c.Device[:]...)
-	dst = appendText(dst, c.Author)
-	dst = appendTime(dst, c.Time)
+	dst = wire.AppendText(dst, c.Author)
+	dst = wire.AppendTime(dst, c.Time.Sec, c.Time.Nsec)
 	dst = binary.BigEndian.AppendUint16(dst, uint16(c.ZoneMinutes))
-	dst = appendText(dst, c.Message)
+	dst = wire.AppendText(dst, c.Message)
 	dst = binary.AppendUvarint(dst, uint64(len(c.Labels)))
 	for _, l := range c.Labels {
-		dst = appendText(dst, l.Key)
-		dst = appendText(dst, l.Value)
+		dst = wire.AppendText(dst, l.Key)
+		dst = wire.AppendText(dst, l.Value)
 	}
 	return dst
 }
 
 // DecodeCommit decodes what Encode wrote, and nothing else.
 func DecodeCommit(data []byte) (*Commit, error) {
-	d := decoder{data: data}
-	if v := d.u8("commit"); d.err == nil && v != commitVersion {
+	d := newDecoder(data)
+	if v := d.Uint8("commit"); d.Err() == nil && v != commitVersion {
 		return nil, newer("commit of version %d", v)
 	}
 	c := new(Commit)
 	c.Parents = d.ids(MaxParents, "parents")
 	c.Tree = d.id("tree")
-	c.Entries = d.uvarint(MaxTotalEntries, "total of entries")
-	c.Bytes = d.uvarint(MaxTotalBytes, "total of bytes")
-	c.Generation = d.uvarint(maxGeneration, "generation")
-	copy(c.Device[:], d.bytes(32, "device"))
+	c.Entries = d.Uvarint(MaxTotalEntries, "total of entries")
+	c.Bytes = d.Uvarint(MaxTotalBytes, "total of bytes")
+	c.Generation = d.Uvarint(maxGeneration, "generation")
+	d.Fill(c.Device[:], "device")
 	c.Author = d.text("", MaxAuthor, "author")
 	c.Time = d.time("time")
-	c.ZoneMinutes = int16(d.u16("zone"))
+	c.ZoneMinutes = int16(d.Uint16("zone"))
 	c.Message = d.text("", MaxMessage, "message")
 	c.Labels = d.labels()
-	copy(c.Signature[:], d.bytes(64, "signature"))
-	if err := d.end("commit"); err != nil {
+	d.Fill(c.Signature[:], "signature")
+	if err := d.End("commit"); err != nil {
 		return nil, fmt.Errorf("commit: %w", err)
 	}
 	if err := c.check(); err != nil {
@@ -124,7 +126,7 @@ const maxGeneration = 1 << 62
 
 // ids takes a count of at most limit and that many IDs.
 func (d *decoder) ids(limit uint64, what string) []ID {
-	n := d.uvarint(limit, what)
+	n := d.Uvarint(limit, what)
 	if n == 0 {
 		return nil
 	}
@@ -136,10 +138,10 @@ func (d *decoder) ids(limit uint64, what string) []ID {
 }
 
 func (d *decoder) labels() []Label {
-	n := d.uvarint(MaxLabels, "labels")
+	n := d.Uvarint(MaxLabels, "labels")
 	var labels []Label
 	for range n {
-		if d.err != nil {
+		if d.Err() != nil {
 			return nil
 		}
 		key := d.text("", MaxLabelKey, "key of a label")

@@ -8,24 +8,24 @@ import "fmt"
 // that keeps an entry while it decodes the next into the same place keeps
 // e.Clone(). Nothing in e aliases data. After an error e holds nothing of use.
 func DecodeEntry(data []byte, e *Entry) (rest []byte, err error) {
-	d := decoder{data: data}
-	e.Type = EntryType(d.u8("entry"))
-	flags := d.u8("entry")
+	d := newDecoder(data)
+	e.Type = EntryType(d.Uint8("entry"))
+	flags := d.Uint8("entry")
 	// What follows an unknown type or flag cannot be understood: say so before
 	// anything is called malformed.
-	if d.err == nil && (!e.Type.valid() || flags&^flagsKnown != 0) {
+	if d.Err() == nil && (!e.Type.valid() || flags&^flagsKnown != 0) {
 		return nil, newer("entry of type %d with flags %#x", e.Type, flags)
 	}
 	d.entryHead(e)
 	d.entryExtras(e, flags)
 	d.entryBody(e, flags)
-	if d.err != nil {
-		return nil, d.err
+	if d.Err() != nil {
+		return nil, d.Err()
 	}
 	if err := e.check(); err != nil {
 		return nil, decodedError(e, err)
 	}
-	return d.data, nil
+	return d.Rest(), nil
 }
 
 // decodedError says of an entry that came from outside that it is malformed,
@@ -36,9 +36,9 @@ func decodedError(e *Entry, err error) error {
 
 func (d *decoder) entryHead(e *Entry) {
 	e.Name = d.text(e.Name, MaxName, "name")
-	e.Mode = uint32(d.uvarint(0o7777, "mode"))
-	e.UID = uint32(d.uvarint(1<<32-1, "uid"))
-	e.GID = uint32(d.uvarint(1<<32-1, "gid"))
+	e.Mode = uint32(d.Uvarint(0o7777, "mode"))
+	e.UID = uint32(d.Uvarint(1<<32-1, "uid"))
+	e.GID = uint32(d.Uvarint(1<<32-1, "gid"))
 	e.User = d.text(e.User, MaxOwnerName, "owner's name")
 	e.Group = d.text(e.Group, MaxOwnerName, "group's name")
 	e.Mtime = d.time("mtime")
@@ -51,8 +51,8 @@ func (d *decoder) entryExtras(e *Entry, flags byte) {
 	}
 	e.LinkGroup = 0
 	if flags&flagLinkGroup != 0 {
-		if e.LinkGroup = d.u64("link group"); e.LinkGroup == 0 {
-			d.fail(malformed("link group 0"))
+		if e.LinkGroup = d.Uint64("link group"); e.LinkGroup == 0 {
+			d.Fail(malformed("link group 0"))
 		}
 	}
 }
@@ -60,13 +60,13 @@ func (d *decoder) entryExtras(e *Entry, flags byte) {
 // xattrs decodes into the slices that e already has. The sum of the lengths is
 // held to its limit on the way, before a value is copied.
 func (d *decoder) xattrs(e *Entry) {
-	n := d.uvarint(MaxXattrs, "number of extended attributes")
+	n := d.Uvarint(MaxXattrs, "number of extended attributes")
 	if n == 0 {
-		d.fail(malformed("no extended attributes where some are announced"))
+		d.Fail(malformed("no extended attributes where some are announced"))
 	}
 	room := uint64(MaxXattrBytes)
 	for range n {
-		if d.err != nil {
+		if d.Err() != nil {
 			return
 		}
 		i := len(e.Xattrs)
@@ -78,7 +78,7 @@ func (d *decoder) xattrs(e *Entry) {
 		x := &e.Xattrs[i]
 		x.Name = d.text(x.Name, MaxName, "name of an extended attribute")
 		room -= min(room, uint64(len(x.Name)))
-		value := d.bytes(d.uvarint(room, "extended attributes"), "extended attribute")
+		value := d.Bytes(d.Uvarint(room, "extended attributes"), "extended attribute")
 		x.Value = append(x.Value[:0], value...)
 		room -= uint64(len(value))
 	}
@@ -98,29 +98,29 @@ func (d *decoder) entryBody(e *Entry, flags byte) {
 	case TypeSymlink:
 		e.Target = d.text(e.Target, MaxPath, "target")
 	case TypeCharDevice, TypeBlockDevice:
-		e.Major = uint32(d.uvarint(1<<32-1, "major number"))
-		e.Minor = uint32(d.uvarint(1<<32-1, "minor number"))
+		e.Major = uint32(d.Uvarint(1<<32-1, "major number"))
+		e.Minor = uint32(d.Uvarint(1<<32-1, "minor number"))
 	case TypeDirectory:
 		e.Tree = d.id("tree")
-		e.Entries = d.uvarint(MaxTotalEntries, "total of entries")
-		e.Bytes = d.uvarint(MaxTotalBytes, "total of bytes")
+		e.Entries = d.Uvarint(MaxTotalEntries, "total of entries")
+		e.Bytes = d.Uvarint(MaxTotalBytes, "total of bytes")
 	}
 }
 
 func (d *decoder) content(e *Entry) {
-	e.Size = d.uvarint(MaxFileSize, "size")
-	e.Content.Kind = ContentKind(d.u8("content"))
+	e.Size = d.Uvarint(MaxFileSize, "size")
+	e.Content.Kind = ContentKind(d.Uint8("content"))
 	switch e.Content.Kind {
 	case ContentEmpty:
 	case ContentInline:
 		if e.Size > MaxInline {
-			d.fail(malformed("inline content of %d bytes", e.Size))
+			d.Fail(malformed("inline content of %d bytes", e.Size))
 			return
 		}
-		e.Content.Inline = append(e.Content.Inline, d.bytes(e.Size, "inline content")...)
+		e.Content.Inline = append(e.Content.Inline, d.Bytes(e.Size, "inline content")...)
 	case ContentChunk, ContentFileList:
 		e.Content.ID = d.id("content")
 	default:
-		d.fail(newer("content kind %d", e.Content.Kind))
+		d.Fail(newer("content kind %d", e.Content.Kind))
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"evault/internal/wire"
 )
 
 // Flags of an encoded entry. Bits that have no meaning yet are ErrNewer.
@@ -31,13 +33,13 @@ func AppendEntry(dst []byte, e *Entry) ([]byte, error) {
 		return dst, entryError(e, err)
 	}
 	dst = append(dst, byte(e.Type), e.flags())
-	dst = appendText(dst, e.Name)
+	dst = wire.AppendText(dst, e.Name)
 	dst = binary.AppendUvarint(dst, uint64(e.Mode))
 	dst = binary.AppendUvarint(dst, uint64(e.UID))
 	dst = binary.AppendUvarint(dst, uint64(e.GID))
-	dst = appendText(dst, e.User)
-	dst = appendText(dst, e.Group)
-	dst = appendTime(dst, e.Mtime)
+	dst = wire.AppendText(dst, e.User)
+	dst = wire.AppendText(dst, e.Group)
+	dst = wire.AppendTime(dst, e.Mtime.Sec, e.Mtime.Nsec)
 	if len(e.Xattrs) > 0 {
 		dst = appendXattrs(dst, e.Xattrs)
 	}
@@ -71,7 +73,7 @@ func (e *Entry) flags() (f byte) {
 func appendXattrs(dst []byte, xattrs []Xattr) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(xattrs)))
 	for i := range xattrs {
-		dst = appendText(dst, xattrs[i].Name)
+		dst = wire.AppendText(dst, xattrs[i].Name)
 		dst = binary.AppendUvarint(dst, uint64(len(xattrs[i].Value)))
 		dst = append(dst, xattrs[i].Value...)
 	}
@@ -91,7 +93,7 @@ func appendBody(dst []byte, e *Entry) []byte {
 			dst = append(dst, e.Content.ID[:]...)
 		}
 	case TypeSymlink:
-		dst = appendText(dst, e.Target)
+		dst = wire.AppendText(dst, e.Target)
 	case TypeCharDevice, TypeBlockDevice:
 		dst = binary.AppendUvarint(dst, uint64(e.Major))
 		dst = binary.AppendUvarint(dst, uint64(e.Minor))

@@ -115,7 +115,7 @@ func (x *extentReader) child(r *listReader, ref ListRef) error {
 
 // finish checks the end of a node, and that it has as many bytes as claimed.
 func (r *listReader) finish(length uint64) error {
-	if err := r.d.end("file list"); err != nil {
+	if err := r.d.End("file list"); err != nil {
 		return err
 	}
 	if r.length != length {

@@ -62,7 +62,7 @@ func DecodeFileList(data []byte) (*ListNode, error) {
 		}
 		n.Extents = append(n.Extents, x)
 	}
-	return n, r.d.end("file list")
+	return n, r.d.End("file list")
 }
 
 // Encode returns the node's bytes, or an error that says which rule it breaks.
@@ -116,33 +116,33 @@ func (r *listReader) open(data []byte) error {
 	if len(data) > MaxMetadata {
 		return fmt.Errorf("%w: %w", ErrMalformed, tooLarge("file list", uint64(len(data)), MaxMetadata))
 	}
-	*r = listReader{d: decoder{data: data}}
-	version, level := r.d.u8("file list"), r.d.u8("file list")
+	*r = listReader{d: newDecoder(data)}
+	version, level := r.d.Uint8("file list"), r.d.Uint8("file list")
 	switch {
-	case r.d.err != nil:
-		return r.d.err
+	case r.d.Err() != nil:
+		return r.d.Err()
 	case version != listVersion:
 		return newer("file list of version %d", version)
 	case level > MaxListLevel:
 		return malformed("file list node of level %d", level)
 	}
 	r.level = level
-	r.left = r.d.uvarint(MaxListElements, "number of elements")
+	r.left = r.d.Uvarint(MaxListElements, "number of elements")
 	if r.left == 0 {
-		r.d.fail(malformed("file list node without elements"))
+		r.d.Fail(malformed("file list node without elements"))
 	}
-	return r.d.err
+	return r.d.Err()
 }
 
 func (r *listReader) nextExtent() (x Extent, err error) {
-	v := r.d.uvarint(MaxFileSize<<1|1, "length of an extent")
+	v := r.d.Uvarint(MaxFileSize<<1|1, "length of an extent")
 	x = Extent{Hole: v&1 == 1, Length: v >> 1}
 	if !x.Hole {
 		x.ID = r.d.id("chunk")
 	}
 	switch {
-	case r.d.err != nil:
-		return x, r.d.err
+	case r.d.Err() != nil:
+		return x, r.d.Err()
 	case x.Length == 0:
 		return x, malformed("extent of no bytes")
 	case !x.Hole && x.Length > MaxChunk:
@@ -156,10 +156,10 @@ func (r *listReader) nextExtent() (x Extent, err error) {
 
 func (r *listReader) nextChild() (c ListRef, err error) {
 	c.ID = r.d.id("file list")
-	c.Length = r.d.uvarint(MaxFileSize, "length of a file list")
+	c.Length = r.d.Uvarint(MaxFileSize, "length of a file list")
 	switch {
-	case r.d.err != nil:
-		return c, r.d.err
+	case r.d.Err() != nil:
+		return c, r.d.Err()
 	case c.Length == 0:
 		return c, malformed("file list of no bytes")
 	}

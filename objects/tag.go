@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+
+	"evault/internal/wire"
 )
 
 const (
@@ -45,29 +47,29 @@ func (t *Tag) appendUnsigned(dst []byte) []byte {
 	dst = append(dst, tagVersion)
 	dst = append(dst, t.Target[:]...)
 	dst = append(dst, t.Device[:]...)
-	dst = appendText(dst, t.Name)
-	dst = appendText(dst, t.Tagger)
-	dst = appendTime(dst, t.Time)
+	dst = wire.AppendText(dst, t.Name)
+	dst = wire.AppendText(dst, t.Tagger)
+	dst = wire.AppendTime(dst, t.Time.Sec, t.Time.Nsec)
 	dst = binary.BigEndian.AppendUint16(dst, uint16(t.ZoneMinutes))
-	return appendText(dst, t.Message)
+	return wire.AppendText(dst, t.Message)
 }
 
 // DecodeTag decodes what Encode wrote, and nothing else.
 func DecodeTag(data []byte) (*Tag, error) {
-	d := decoder{data: data}
-	if v := d.u8("tag"); d.err == nil && v != tagVersion {
+	d := newDecoder(data)
+	if v := d.Uint8("tag"); d.Err() == nil && v != tagVersion {
 		return nil, newer("tag of version %d", v)
 	}
 	t := new(Tag)
 	t.Target = d.id("target")
-	copy(t.Device[:], d.bytes(32, "device"))
+	d.Fill(t.Device[:], "device")
 	t.Name = d.text("", MaxTagName, "name")
 	t.Tagger = d.text("", MaxAuthor, "tagger")
 	t.Time = d.time("time")
-	t.ZoneMinutes = int16(d.u16("zone"))
+	t.ZoneMinutes = int16(d.Uint16("zone"))
 	t.Message = d.text("", MaxMessage, "message")
-	copy(t.Signature[:], d.bytes(64, "signature"))
-	if err := d.end("tag"); err != nil {
+	d.Fill(t.Signature[:], "signature")
+	if err := d.End("tag"); err != nil {
 		return nil, fmt.Errorf("tag: %w", err)
 	}
 	if err := t.check(); err != nil {

@@ -3,6 +3,8 @@ package objects
 import (
 	"encoding/binary"
 	"fmt"
+
+	"evault/internal/wire"
 )
 
 // A tree object is one node of a directory. A directory of up to about a thousand
@@ -67,7 +69,7 @@ func DecodeTree(data []byte) (*TreeNode, error) {
 		}
 		n.Entries = append(n.Entries, e)
 	}
-	return n, r.d.end("tree")
+	return n, r.d.End("tree")
 }
 
 // Encode returns the node's bytes, or an error that says which rule it breaks.
@@ -98,7 +100,7 @@ func (n *TreeNode) Encode() ([]byte, error) {
 }
 
 func appendChild(dst []byte, c *ChildRef) []byte {
-	dst = appendText(dst, c.First)
+	dst = wire.AppendText(dst, c.First)
 	dst = append(dst, c.ID[:]...)
 	dst = binary.AppendUvarint(dst, c.Count)
 	dst = binary.AppendUvarint(dst, c.Entries)
@@ -122,33 +124,33 @@ func (r *nodeReader) open(data []byte) error {
 	if len(data) > MaxMetadata {
 		return fmt.Errorf("%w: %w", ErrMalformed, tooLarge("tree", uint64(len(data)), MaxMetadata))
 	}
-	*r = nodeReader{d: decoder{data: data}, first: true}
-	version, level := r.d.u8("tree"), r.d.u8("tree")
+	*r = nodeReader{d: newDecoder(data), first: true}
+	version, level := r.d.Uint8("tree"), r.d.Uint8("tree")
 	switch {
-	case r.d.err != nil:
-		return r.d.err
+	case r.d.Err() != nil:
+		return r.d.Err()
 	case version != treeVersion:
 		return newer("tree of version %d", version)
 	case level > MaxTreeLevel:
 		return malformed("tree node of level %d", level)
 	}
 	r.level = level
-	r.left = r.d.uvarint(MaxTreeEntries, "number of entries")
+	r.left = r.d.Uvarint(MaxTreeEntries, "number of entries")
 	if level > 0 && r.left == 0 {
-		r.d.fail(malformed("interior tree node without children"))
+		r.d.Fail(malformed("interior tree node without children"))
 	}
-	return r.d.err
+	return r.d.Err()
 }
 
 // nextEntry takes the next entry of a leaf into e, and returns its encoding.
 func (r *nodeReader) nextEntry(e *Entry) (raw []byte, err error) {
-	before := r.d.data
+	before := r.d.Rest()
 	rest, err := DecodeEntry(before, e)
 	if err != nil {
 		return nil, err
 	}
 	raw = before[: len(before)-len(rest) : len(before)-len(rest)]
-	r.d.data = rest
+	r.d.SetRest(rest)
 	entries, bytes := e.Totals()
 	if err := r.took(e.Name, 1, entries+1, bytes); err != nil {
 		return nil, err
@@ -161,11 +163,11 @@ func (r *nodeReader) nextChild() (ChildRef, error) {
 	var c ChildRef
 	c.First = r.d.text("", MaxName, "first name")
 	c.ID = r.d.id("tree")
-	c.Count = r.d.uvarint(maxDirectoryCount, "number of entries")
-	c.Entries = r.d.uvarint(MaxTotalEntries, "total of entries")
-	c.Bytes = r.d.uvarint(MaxTotalBytes, "total of bytes")
-	if r.d.err != nil {
-		return c, r.d.err
+	c.Count = r.d.Uvarint(maxDirectoryCount, "number of entries")
+	c.Entries = r.d.Uvarint(MaxTotalEntries, "total of entries")
+	c.Bytes = r.d.Uvarint(MaxTotalBytes, "total of bytes")
+	if r.d.Err() != nil {
+		return c, r.d.Err()
 	}
 	if err := ValidateName(c.First); err != nil {
 		return c, fmt.Errorf("%w: %w", ErrMalformed, err)

@@ -164,7 +164,7 @@ func (r *nodeReader) within(want *claim, first bool) error {
 
 // finish checks the end of a node, and that it is no less than its parent claims.
 func (r *nodeReader) finish(want *claim) error {
-	if err := r.d.end("tree"); err != nil {
+	if err := r.d.End("tree"); err != nil {
 		return err
 	}
 	if want != nil && (r.count != want.Count || r.entries != want.Entries || r.bytes != want.Bytes) {
