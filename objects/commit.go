@@ -190,7 +190,7 @@ func checkSigned(who, message string, t Time, zone int16) error {
 		return malformed("control character in the author %q", who)
 	case t.Nsec >= 1e9:
 		return malformed("%d nanoseconds", t.Nsec)
-	case zone <= -24*60 || zone >= 24*60:
+	case zone < -MaxZone || zone > MaxZone:
 		return malformed("zone of %d minutes", zone)
 	case len(message) > MaxMessage:
 		return tooLarge("message", uint64(len(message)), MaxMessage)

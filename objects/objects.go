@@ -77,6 +77,8 @@ const (
 	MaxMessage = 64 << 10
 	// MaxAuthor is the largest length in bytes of an author or tagger.
 	MaxAuthor = 1024
+	// MaxZone is the greatest distance from UTC in minutes: less than a day.
+	MaxZone = 24*60 - 1
 	// MaxTagName is the largest length in bytes of a tag's name.
 	MaxTagName = 255
 	// MaxLabels is the largest number of labels of a commit.

@@ -1,5 +1,7 @@
 package refs
 
+import "evault/objects"
+
 // Limits of records, checked before memory is taken for what they bound.
 const (
 	// MaxRecord is the greatest size in bytes of header and body together.
@@ -14,6 +16,6 @@ const (
 	MaxPackSize = 64 << 20
 	// MaxLogs is how many logs one store may hold.
 	MaxLogs = 4096
-	// MaxZone is the greatest distance from UTC in minutes.
-	MaxZone = 24 * 60
+	// MaxZone is the greatest distance from UTC in minutes, as in commits.
+	MaxZone = objects.MaxZone
 )

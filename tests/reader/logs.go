@@ -189,7 +189,7 @@ func (v *vault) decodeBody(r *record, logKey [32]byte, store [16]byte, plain []b
 	d.line(64)
 	d.line(1024)
 	d.number(8)
-	if nanoseconds, zone := d.number(4), int16(d.number(2)); nanoseconds >= 1e9 || zone < -1440 || zone > 1440 {
+	if nanoseconds, zone := d.number(4), int16(d.number(2)); nanoseconds >= 1e9 || zone <= -1440 || zone >= 1440 {
 		d.fail("no such time")
 	}
 	d.head()
