@@ -179,7 +179,7 @@ func removeRecipient(ctx context.Context, r *repo.Repository) error {
 func scenarios() []scenario {
 	sideways := repo.CheckoutOptions{Revision: "side", Branch: true}
 	back := repo.CheckoutOptions{Revision: "main~1", Detach: true}
-	created := repo.CheckoutOptions{Create: "fresh", Revision: "HEAD~1"}
+	created := repo.CheckoutOptions{Create: "fresh", Revision: "main~1"}
 	return []scenario{
 		{name: "init", prepare: func(t testing.TB, w *world) { w.firstFiles(t) },
 			act: func(ctx context.Context, w *world) error { return w.init(ctx) }},
@@ -204,7 +204,9 @@ func scenarios() []scenario {
 				if done {
 					return checkoutAgain(repo.CheckoutOptions{Revision: "fresh", Branch: true})(ctx, w, done)
 				}
-				return checkoutAgain(created)(ctx, w, done)
+				repeated := created
+				repeated.ForceCreate = true // the opening may have finished what failed
+				return checkoutAgain(repeated)(ctx, w, done)
 			}},
 		{name: "checkout", prepare: twoCommits, act: checkoutVerb(back), again: checkoutAgain(back)},
 		{name: "branch create", prepare: twoCommits, act: verb(repo.Writing, func(ctx context.Context, r *repo.Repository) error {
