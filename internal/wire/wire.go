@@ -140,10 +140,15 @@ func (d *Decoder) Uint64(field string) uint64 {
 
 // Uvarint takes a number of at most limit in its shortest form.
 func (d *Decoder) Uvarint(limit uint64, field string) uint64 {
-	if d.at < uint(len(d.data)) && d.data[d.at] < 0x80 { // most numbers are small
-		v := uint64(d.data[d.at])
-		if v <= limit {
-			d.at++
+	at, size := d.at, uint(len(d.data))
+	if at < size && d.data[at] < 0x80 { // most numbers are small
+		if v := uint64(d.data[at]); v <= limit {
+			d.at = at + 1
+			return v
+		}
+	} else if at+1 < size && d.data[at+1]-1 < 0x7f { // or of two bytes, of which the second is neither 0 nor goes on
+		if v := uint64(d.data[at]&0x7f) | uint64(d.data[at+1])<<7; v <= limit {
+			d.at = at + 2
 			return v
 		}
 	}

@@ -175,6 +175,20 @@ func TestUvarintProperty(t *testing.T) {
 	})
 }
 
+// Of all pairs of bytes exactly those are read that are written again.
+func TestUvarintOfTwoBytes(t *testing.T) {
+	for i := range 1 << 16 {
+		data := []byte{byte(i >> 8), byte(i)}
+		d := NewDecoder(data, nil)
+		v := d.Uvarint(math.MaxUint64, "v")
+		want, n := binary.Uvarint(data)
+		fits := n > 0 && bytes.Equal(binary.AppendUvarint(nil, want), data[:n])
+		if fits != (d.Err() == nil) || fits && (v != want || len(d.Rest()) != 2-n) {
+			t.Fatalf("%x read as %d (%v)", data, v, d.Err())
+		}
+	}
+}
+
 func TestAllocates(t *testing.T) {
 	data := sample()
 	dst := make([]byte, 0, len(data))
