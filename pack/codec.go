@@ -8,6 +8,8 @@ import (
 	"runtime"
 
 	"github.com/klauspost/compress/zstd"
+
+	"evault/internal/wire"
 )
 
 // How the plaintext of a frame's seal holds the frame: codec u8 | raw length uvarint | body.
@@ -85,14 +87,13 @@ var (
 // decompress undoes compress. Body aliases packed if it was stored, else it is dst with the raw bytes in it, grown if
 // need be; what dst held is lost.
 func (c *codec) decompress(dst, packed []byte) (raw []byte, err error) {
-	if len(packed) == 0 {
-		return nil, errRawSize
+	d := wire.NewDecoder(packed, nil)
+	method, size := d.Uint8("compression of a frame"), d.Uvarint(maxRaw, "raw length of a frame")
+	if d.Err() != nil {
+		return nil, d.Err()
 	}
-	size, body, err := takeUvarint(packed[1:], maxRaw)
-	if err != nil {
-		return nil, err
-	}
-	switch packed[0] {
+	body := d.Rest()
+	switch method {
 	case codecStored:
 		if uint64(len(body)) != size {
 			return nil, errRawSize
@@ -101,7 +102,7 @@ func (c *codec) decompress(dst, packed []byte) (raw []byte, err error) {
 	case codecZstd:
 		return c.unzstd(dst, body, int(size))
 	}
-	return nil, fmt.Errorf("compression %d: %w", packed[0], ErrNewer)
+	return nil, fmt.Errorf("compression %d: %w", method, ErrNewer)
 }
 
 func (c *codec) unzstd(dst, body []byte, size int) ([]byte, error) {

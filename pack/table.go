@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"evault/internal/wire"
 	"evault/objects"
 )
 
@@ -54,7 +55,6 @@ func (t *table) append(dst []byte) []byte {
 }
 
 var (
-	errTableShort = errors.New("frame table is cut off")
 	errTableSum   = errors.New("objects of a frame do not fill it exactly")
 	errTableEmpty = errors.New("frame without objects")
 	errMixedFrame = errors.New("frame holds an object of another class")
@@ -63,47 +63,39 @@ var (
 // decode reads the table in front of a frame's objects, which it returns. t is reset first and keeps its memory.
 func (t *table) decode(raw []byte, class Class) (body []byte, err error) {
 	t.reset()
-	count, rest, err := takeUvarint(raw, MaxFrameObjects)
-	if err != nil {
-		return nil, err
-	}
-	if count == 0 {
+	d := wire.NewDecoder(raw, nil)
+	count := d.Count(MaxFrameObjects, 2, "frame's objects")
+	if d.Err() == nil && count == 0 {
 		return nil, errTableEmpty
 	}
-	if uint64(len(rest)) < 2*count {
-		return nil, errTableShort
-	}
 	for range count {
-		if rest, err = t.decodeEntry(rest, class); err != nil {
+		if err := t.decodeEntry(&d, class); err != nil {
 			return nil, err
 		}
 	}
-	if len(rest) != t.size() {
+	if d.Err() == nil && len(d.Rest()) != t.size() {
 		return nil, errTableSum
 	}
-	return rest, nil
+	return d.Rest(), d.Err()
 }
 
-func (t *table) decodeEntry(rest []byte, class Class) ([]byte, error) {
-	if len(rest) == 0 {
-		return nil, errTableShort
+func (t *table) decodeEntry(d *wire.Decoder, class Class) error {
+	kind := objects.Kind(d.Uint8("kind of an object"))
+	if d.Err() != nil {
+		return d.Err()
 	}
-	kind := objects.Kind(rest[0])
 	if err := checkKind(kind); err != nil {
-		return nil, err
+		return err
 	}
 	if ClassOf(kind) != class {
-		return nil, errMixedFrame
+		return errMixedFrame
 	}
-	length, rest, err := takeUvarint(rest[1:], uint64(maxObject(kind)))
-	if err != nil {
-		return nil, err
+	length := int(d.Uvarint(uint64(maxObject(kind)), "length of an object"))
+	if t.size()+length > MaxFrameData {
+		return errTableSum
 	}
-	if t.size()+int(length) > MaxFrameData {
-		return nil, errTableSum
-	}
-	t.add(kind, int(length))
-	return rest, nil
+	t.add(kind, length)
+	return d.Err()
 }
 
 // checkKind refuses what is no kind, and kinds that only a newer evault knows.
