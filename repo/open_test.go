@@ -127,3 +127,21 @@ func TestFolderTimesAloneAreNoChange(t *testing.T) {
 	}
 	g.wantStatus()
 }
+
+func TestLostVaultIDIsExplained(t *testing.T) {
+	for _, content := range []string{"", "short", "gone"} {
+		g := newRig(t)
+		name := filepath.Join(g.path(VaultDir), localDir, vaultIDName)
+		err := os.WriteFile(name, []byte(content), 0o600)
+		if content == "gone" {
+			err = os.Remove(name)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = Open(t.Context(), g.places, g.settings, ReadOnly)
+		if !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), "must hold the vault's ID") {
+			t.Errorf("%q: %v", content, err)
+		}
+	}
+}

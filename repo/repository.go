@@ -139,13 +139,9 @@ func (r *Repository) readConfig() error {
 
 // unlock opens the vault's secrets, by the device's slot if it can.
 func (r *Repository) unlock(ctx context.Context) error {
-	text, err := readFile(r.local, vaultIDName, 100)
+	pinned, err := r.readVaultID()
 	if err != nil {
-		return fmt.Errorf("%s/%s/%s: %w", VaultDir, localDir, vaultIDName, err)
-	}
-	pinned, err := keys.ParseVaultID(strings.TrimSpace(string(text)))
-	if err != nil {
-		return fmt.Errorf("%s/%s/%s: %w", VaultDir, localDir, vaultIDName, err)
+		return err
 	}
 	files := keyStore{r.store, r.local}
 	id, err := LoadIdentity(r.places, r.settings)
@@ -164,6 +160,22 @@ func (r *Repository) unlock(ctx context.Context) error {
 		return err
 	}
 	return r.unlockWithPassphrase(ctx, files, id, pinned, err)
+}
+
+// readVaultID gives the vault that this is a clone of. A slot must not supply it: anybody who knows a recipient can wrap a
+// vault of his own to it.
+func (r *Repository) readVaultID() (keys.VaultID, error) {
+	text, err := readFile(r.local, vaultIDName, 100)
+	if err != nil && !isGone(err) && !errors.Is(err, errTooLong) {
+		return keys.VaultID{}, fmt.Errorf("%s/%s/%s: %w", VaultDir, localDir, vaultIDName, err)
+	}
+	id, err := keys.ParseVaultID(strings.TrimSpace(string(text)))
+	if err != nil {
+		err = &kindError{ErrDamaged, fmt.Sprintf("%s/%s/%s must hold the vault's ID, 64 hexadecimal digits, and does not. "+
+			"The folders in pins/ of the user's state folder are named by the IDs of the vaults seen; so is the first word "+
+			"that \"age -d -i identity\" shows of a slot in %s/%s/slots", VaultDir, localDir, vaultIDName, VaultDir, storeDir), err}
+	}
+	return id, err
 }
 
 // maxLocalWork bounds the scrypt work of slots found on this machine: log2 of N. 22 takes about 16 seconds.
