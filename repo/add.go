@@ -142,6 +142,10 @@ func (a *adding) item(dir string, it *worktree.Item) error {
 		return a.folder(full)
 	}
 	switch it.State {
+	case worktree.TypeChanged:
+		if it.Sub != nil && (len(a.o.Paths) == 0 || pathsCover(a.o.Paths, full)) { // a file where a folder is tracked
+			a.track(full, worktree.EditAdd)
+		}
 	case worktree.Added:
 		if it.Entry == nil || !it.Entry.Added {
 			a.track(full, worktree.EditAdd)
@@ -355,6 +359,7 @@ func (r *Repository) Move(ctx context.Context, o MoveOptions) (*MoveResult, erro
 	if len(o.Sources) > 1 && !intoFolder {
 		return nil, usagef("%s: to move several things it must be a folder that exists", o.Target)
 	}
+	targets := map[string]bool{}
 	for _, source := range o.Sources {
 		target := o.Target
 		if intoFolder {
@@ -363,6 +368,10 @@ func (r *Repository) Move(ctx context.Context, o MoveOptions) (*MoveResult, erro
 		if err := r.checkMove(index, source, target, o.Force); err != nil {
 			return nil, err
 		}
+		if targets[target] {
+			return nil, conflictf("two things cannot both become %s", target)
+		}
+		targets[target] = true
 		result.Moved = append(result.Moved, [2]string{source, target})
 	}
 	if o.DryRun {
@@ -377,6 +386,8 @@ func (r *Repository) checkMove(index *worktree.Index, source, target string, for
 		return usagef("the root of the work tree cannot be moved")
 	case !index.Tracked(source):
 		return fmt.Errorf("%s: %w: it is not tracked", source, ErrPathNotFound)
+	case isUnder(target, VaultDir):
+		return usagef("%s belongs to the vault", target)
 	case isUnder(target, source):
 		return usagef("%s cannot be moved into itself", source)
 	}

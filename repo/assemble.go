@@ -284,6 +284,9 @@ func (s *snapshot) addFolder(f *openFolder, ref objects.TreeRef) error {
 	if !f.kept {
 		s.countFolder(known, &was, &e)
 	}
+	if known && !f.kept && f.index.Removed { // and taken again
+		s.result.noted = append(s.result.noted, worktree.IndexEdit{Path: f.path, Op: worktree.EditAddDir})
+	}
 	e.Name, e.Tree, e.Entries, e.Bytes = f.name, ref.ID, ref.Entries, ref.Bytes
 	raw, err := objects.AppendEntry(nil, &e)
 	if err != nil {
@@ -344,6 +347,8 @@ func (s *snapshot) finished(f *openFolder, j *fileJob) error {
 		s.result.added++
 	case !bytes.Equal(j.raw, j.previous.Raw):
 		s.result.modified++
+	case j.previous.Removed: // and taken again
+		s.result.noted = append(s.result.noted, worktree.IndexEdit{Path: j.path, Op: worktree.EditAdd})
 	default:
 		s.result.noted = append(s.result.noted, worktree.IndexEdit{Path: j.path, Op: worktree.EditKey, Key: j.key})
 	}

@@ -1,3 +1,5 @@
+//go:build unix
+
 package repo
 
 import (
@@ -123,7 +125,7 @@ type state struct {
 }
 
 func (s *state) clone() *state {
-	return &state{maps.Clone(s.head), s.folders, maps.Clone(s.tracked), maps.Clone(s.removed)}
+	return &state{maps.Clone(s.head), maps.Clone(s.folders), maps.Clone(s.tracked), maps.Clone(s.removed)}
 }
 
 // files gives the names that are no folders.
@@ -146,7 +148,6 @@ type model struct {
 	undo  []*state // before each commit that undo can take back; nil for an operation that ends the chain
 	count int
 	log   []string
-	edits []func() // to be made in the middle of the next commit
 }
 
 func newModel(t *testing.T, seed uint64) *model {
@@ -295,7 +296,7 @@ func (m *model) commit(o CommitOptions) {
 	for _, p := range o.Paths {
 		known = known || m.knows(p)
 	}
-	if errors.Is(err, ErrPathNotFound) {
+	if errors.Is(err, ErrPathNotFound) || errors.Is(err, syscall.ELOOP) {
 		if known && len(m.s.filesUnder(o.Paths)) > 0 {
 			m.fail("commit of %q: %v", o.Paths, err)
 		}
@@ -375,6 +376,18 @@ func (m *model) expect(disk nodes, o CommitOptions) *state {
 			}
 		}
 	}
+	for _, p := range o.Paths { // a file that took the place of a folder above it comes along
+		for dir := path.Dir(p); dir != "."; dir = path.Dir(dir) {
+			if m.s.tracked[dir] && !isLost(disk, dir) {
+				take(dir)
+			}
+		}
+	}
+	for dir := range m.s.trackedFolders() { // one that became a file, and is taken as one
+		if n, ok := disk[dir]; ok && !n.isDir() && selected(dir) && len(o.Paths) > 0 {
+			take(dir)
+		}
+	}
 	if o.All {
 		for p := range disk.files() {
 			if selected(p) {
@@ -389,6 +402,18 @@ func (m *model) expect(disk nodes, o CommitOptions) *state {
 		}
 	}
 	return s
+}
+
+// trackedFolders gives the folders of head that rm has not dropped, and those above what is tracked.
+func (s *state) trackedFolders() map[string]bool {
+	out := map[string]bool{}
+	maps.Copy(out, s.folders)
+	for p := range s.tracked {
+		for dir := path.Dir(p); dir != "."; dir = path.Dir(dir) {
+			out[dir] = true
+		}
+	}
+	return out
 }
 
 // forget drops one file altogether.
@@ -569,14 +594,18 @@ func (m *model) add() {
 		return
 	}
 	for q := range disk.files() {
-		if isUnder(q, p) && !m.blocked(q) {
+		if isUnder(q, p) {
 			m.s.track(q)
 		}
 	}
 }
 
-// blocked reports whether a name above a path is tracked as a file, or one below it: add leaves that as it is.
+// blocked reports whether HEAD, having moved, holds another kind of thing in the way of a path: that goes before what add
+// has noted.
 func (m *model) blocked(p string) bool {
+	if m.s.folders[p] {
+		return true
+	}
 	for q := range m.s.tracked {
 		if q != p && (isUnder(p, q) || isUnder(q, p)) {
 			return true
@@ -585,7 +614,14 @@ func (m *model) blocked(p string) bool {
 	return false
 }
 
+// track makes a file tracked. What is tracked as another kind of thing gives way.
 func (s *state) track(p string) {
+	for q := range maps.Clone(s.tracked) {
+		if q != p && (isUnder(p, q) || isUnder(q, p)) {
+			s.untrack(q)
+		}
+	}
+	maps.DeleteFunc(s.folders, func(dir string, _ bool) bool { return isUnder(dir, p) })
 	delete(s.removed, p)
 	s.tracked[p] = true
 }
@@ -624,6 +660,7 @@ func (m *model) remove() {
 			m.s.untrack(q)
 		}
 	}
+	maps.DeleteFunc(m.s.folders, func(dir string, _ bool) bool { return isUnder(dir, p) })
 }
 
 func (m *model) move() {
@@ -649,6 +686,7 @@ func (m *model) move() {
 			m.s.track(to + strings.TrimPrefix(f, p))
 		}
 	}
+	maps.DeleteFunc(m.s.folders, func(dir string, _ bool) bool { return isUnder(dir, p) })
 }
 
 // rebase says what is tracked when HEAD has moved to another tree and the work tree has not.
@@ -713,7 +751,7 @@ func (m *model) restore() {
 		known = true
 		if n, ok := disk[q]; err == nil && (!ok || !n.same(m.s.head[q])) {
 			m.fail("restored %s is %v, want %v", q, n, m.s.head[q])
-		} else if ok && n.same(m.s.head[q]) && (err == nil || errors.Is(err, ErrIncomplete)) && !m.blocked(q) {
+		} else if ok && n.same(m.s.head[q]) && (err == nil || errors.Is(err, ErrIncomplete)) && m.s.removed[q] {
 			m.s.track(q)
 		}
 	}

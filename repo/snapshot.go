@@ -73,8 +73,8 @@ type snapshotResult struct {
 	missingCount             int64
 	problems                 []Problem
 	notes                    []string
-	// noted is for the index where there is nothing to commit: files that were read and found as they were, and names that
-	// were never committed and are gone.
+	// noted is for the index where there is nothing to commit: files that were read and found as they were, what rm had
+	// dropped and is taken again, and names that were never committed and are gone.
 	noted []worktree.IndexEdit
 }
 

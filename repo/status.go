@@ -68,9 +68,24 @@ func (r *Repository) keepRefreshed(ctx context.Context, index *worktree.Index, e
 		}
 		defer held.Close()
 	}
-	if err := r.refreshIndex(index, edits, asOf); err != nil {
+	if err := r.refreshNewest(index, edits, asOf); err != nil {
 		r.notes = append(r.notes, "the stat index could not be refreshed: "+err.Error())
 	}
+}
+
+// refreshNewest writes keys into the index as it is now. Another command may have written it since it was loaded without
+// the lock; to write the old one back would forget what add and rm have noted meanwhile. A key says of a file that it is
+// as HEAD holds it: where HEAD has moved it says nothing.
+func (r *Repository) refreshNewest(index *worktree.Index, edits []worktree.IndexEdit, asOf vfs.Time) error {
+	sealer, err := r.vault.LocalSealer(indexPurpose)
+	if err != nil {
+		return err
+	}
+	newest, err := worktree.LoadIndex(r.local, indexName, sealer)
+	if err != nil || newest.Base() != index.Base() {
+		return err
+	}
+	return r.refreshIndex(newest, edits, asOf)
 }
 
 func (r *Repository) status(ctx context.Context, index *worktree.Index, scan worktree.ScanOptions, m *meter) (*worktree.StatusResult, error) {

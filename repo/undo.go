@@ -54,14 +54,11 @@ func (r *Repository) Undo(ctx context.Context, o UndoOptions) (*UndoResult, erro
 		return result, nil
 	}
 	if !movesFiles(rec.Body.Operation) {
-		if err := r.record(ctx, op); err != nil {
-			return nil, err
-		}
-		// What only the undone commit held stays tracked. Were the index left behind, one more undo would forget it.
+		// What only the undone commit held stays tracked. Were the index behind it, that would be forgotten.
 		if _, err := r.loadIndex(ctx); err != nil {
-			r.notes = append(r.notes, "it is undone, but the stat index could not be written: "+err.Error())
+			r.notes = append(r.notes, "what is tracked is known only as far as the commit before says: "+err.Error())
 		}
-		return result, nil
+		return result, r.record(ctx, op)
 	}
 	d := &destination{op: op, id: result.Commit}
 	if !d.id.IsZero() {

@@ -14,8 +14,8 @@ type EditOp uint8
 // The edits.
 const (
 	// EditAdd makes a file tracked, and the directories above it. One that HEAD's tree holds (it was Removed) is
-	// tracked again, with a zero key; a new one is Added. Nothing happens to what is tracked already, as a file or as
-	// a directory.
+	// tracked again, with a zero key; a new one is Added. Nothing happens to what is tracked already. What is tracked as
+	// the other kind, a directory where a file is added or a file where a directory is, is dropped as by EditRemove.
 	EditAdd EditOp = iota
 	// EditAddDir makes a directory tracked, and those above it, but not what is in it.
 	EditAddDir
@@ -107,7 +107,7 @@ func (r *rewriter) dir(path string, old *IndexDir, n *editNode, gone bool) (chan
 	if n == nil {
 		n = new(editNode)
 	}
-	gone = gone || n.op(EditRemove)
+	gone = gone || n.op(EditRemove) || n.op(EditAdd) && path != ""
 	dirGone := gone && path != "" && !n.adds(false)
 	if dirGone && (old == nil || old.Added) {
 		return old != nil, nil
@@ -158,7 +158,7 @@ func (r *rewriter) files(b *DirBlock, old *IndexDir, n *editNode, gone bool) (ch
 		for len(added) > 0 && (all || added[0] < limit) && err == nil {
 			name := added[0]
 			added = added[1:]
-			if n.below[name].op(EditAdd) && !r.isDir(old, name) {
+			if n.below[name].op(EditAdd) {
 				changed = true
 				err = b.Add(&IndexEntry{Name: name, Added: true})
 			}
@@ -182,14 +182,6 @@ func (r *rewriter) files(b *DirBlock, old *IndexDir, n *editNode, gone bool) (ch
 	return changed, err
 }
 
-func (r *rewriter) isDir(old *IndexDir, name string) bool {
-	if old == nil {
-		return false
-	}
-	d, ok := r.ix.Dir(joinPath(old.Path, name))
-	return ok && !d.Removed
-}
-
 // editEntry changes one entry, and says whether to keep it and whether the tracked set differs.
 func editEntry(e *IndexEntry, n *editNode, gone bool) (keep, differs bool) {
 	switch {
@@ -198,7 +190,7 @@ func editEntry(e *IndexEntry, n *editNode, gone bool) (keep, differs bool) {
 			e.Removed, e.Racy, e.Key = false, false, StatKey{}
 			return true, true
 		}
-	case n.op(EditRemove) || gone:
+	case n.op(EditRemove) || gone || n != nil && n.adds(false):
 		if e.Added {
 			return false, true
 		}
@@ -231,17 +223,9 @@ func (r *rewriter) subdirs(path string, old *IndexDir, n *editNode, gone bool) (
 	}
 	for _, name := range slices.Sorted(maps.Keys(n.below)) {
 		c := n.below[name]
-		if err == nil && !known[name] && c.adds(false) && !r.isFile(old, name) {
+		if err == nil && !known[name] && c.adds(false) {
 			visit(joinPath(path, name), nil, c)
 		}
 	}
 	return changed, err
-}
-
-func (r *rewriter) isFile(old *IndexDir, name string) bool {
-	if old == nil {
-		return false
-	}
-	e, ok := old.Find(name)
-	return ok && e.Tracked()
 }

@@ -151,7 +151,11 @@ func (r *statusRun) item(path string, it *Item) {
 			kind = ChangeIgnored
 		}
 		r.change(Change{Path: path, Kind: kind, Dir: dir})
-	case Subdir:
+	case Subdir: // what is in it is reported when it is visited
+		if sub := it.Sub; sub != nil {
+			r.change(Change{Path: path, Kind: ChangeDeleted, Dir: true, Removed: sub.Removed})
+			it.Sub = nil
+		}
 		r.gone(path, it)
 	case Unreadable:
 		r.problem(path, it.Err)
