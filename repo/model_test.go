@@ -593,6 +593,11 @@ func (m *model) add() {
 		}
 		return
 	}
+	for q := range maps.Clone(m.s.tracked) { // a file that is a folder now
+		if (isUnder(q, p) || isUnder(p, q)) && disk[q].isDir() {
+			m.s.untrack(q)
+		}
+	}
 	for q := range disk.files() {
 		if isUnder(q, p) {
 			m.s.track(q)

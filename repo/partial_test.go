@@ -93,9 +93,13 @@ func TestCommitOfPathBelowMissingFolder(t *testing.T) {
 	g.remove("d")
 	g.commitWith(CommitOptions{Paths: []string{"d/e/b"}})
 	g.wantNames("d d/a d/e d/e/c")
+	g.write("d", "a file")
+	g.commitWith(CommitOptions{Paths: []string{"d/e/c"}, All: true})
+	g.wantNames("d d/a d/e")
+	g.remove("d")
 	g.rm(RemoveOptions{Paths: []string{"d"}, Recursive: true})
 	g.commitWith(CommitOptions{Paths: []string{"d/a"}})
-	g.wantNames("d d/e d/e/c")
+	g.wantNames("d d/e")
 }
 
 func TestCommitOfPathThatIsNowhere(t *testing.T) {

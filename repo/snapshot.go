@@ -339,7 +339,7 @@ func (s *snapshot) replaced(full string, it *worktree.Item) {
 func (s *snapshot) descend(f *folder, it *worktree.Item) error {
 	sub := &folder{path: path.Join(f.path, it.Name), name: it.Name, parent: f}
 	wasFile := it.State == worktree.TypeChanged
-	if wasFile && !s.drops(sub.path) { // only -A, or naming it, takes the folder for the file
+	if wasFile && !s.o.trackNew && !s.drops(sub.path) { // only -A, or naming it, takes the folder for the file
 		if err := s.openUp(f, it.Name); err != nil {
 			return err
 		}
@@ -389,7 +389,10 @@ func (s *snapshot) typeChanged(f *folder, it *worktree.Item) error {
 
 // drops reports whether a name that is gone from the disk is to go from the snapshot too.
 func (s *snapshot) drops(full string) bool {
-	return s.o.trackNew || len(s.o.paths) > 0 && pathsCover(s.o.paths, full)
+	if len(s.o.paths) > 0 {
+		return pathsCover(s.o.paths, full)
+	}
+	return s.o.trackNew
 }
 
 func (s *snapshot) missing(f *folder, it *worktree.Item) error {
