@@ -826,12 +826,20 @@ func (m *model) back(old *state) {
 	if m.t.Failed() || m.rnd.IntN(2) == 0 {
 		return
 	}
-	m.g.with(Writing, func(ctx context.Context, r *Repository) {
-		if _, err := r.Undo(ctx, UndoOptions{}); err != nil {
-			m.fail("undo of checkout: %v", err)
+	disk := readNodes(m.t, m.g.path("."))
+	var err error
+	m.g.with(Writing, func(ctx context.Context, r *Repository) { _, err = r.Undo(ctx, UndoOptions{}) })
+	m.note("undo checkout: %v", err)
+	if errors.Is(err, ErrConflict) { // what the first one left alone is in the way now
+		if got := differences(readNodes(m.t, m.g.path(".")), disk); len(got) > 0 {
+			m.fail("refused, and changed %q", got)
 		}
-	})
-	m.note("undo checkout")
+		return
+	}
+	if err != nil {
+		m.fail("undo of checkout: %v", err)
+		return
+	}
 	added := m.s
 	m.s = &state{head: old.head, folders: old.folders, tracked: old.head.files(), removed: map[string]bool{}}
 	for p := range added.tracked {
