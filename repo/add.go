@@ -141,9 +141,12 @@ func (a *adding) item(dir string, it *worktree.Item) error {
 	if it.Descend {
 		return a.folder(full)
 	}
+	if it.State != worktree.Ignored && len(a.o.Paths) > 0 && !pathsCover(a.o.Paths, full) {
+		return nil // a file, where the path that was named has a folder
+	}
 	switch it.State {
 	case worktree.TypeChanged:
-		if it.Sub != nil && (len(a.o.Paths) == 0 || pathsCover(a.o.Paths, full)) { // a file where a folder is tracked
+		if it.Sub != nil { // a file where a folder is tracked
 			a.track(full, worktree.EditAdd)
 		}
 	case worktree.Added:

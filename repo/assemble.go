@@ -43,7 +43,7 @@ type openFolder struct {
 	builder *objects.TreeBuilder
 	block   *worktree.DirBlock
 	kept    bool // it is taken from the index, not from the disk
-	drops   bool // of what is kept, the names that the commit was asked for by path are gone, and go
+	drops   bool // the folder is gone: of what is kept, the names that rm dropped and those asked for by path go
 	partial bool // the index tracks other names than the tree holds: add or rm of what is not committed now
 	failed  bool // something in it could not be read
 }
@@ -172,7 +172,7 @@ func (s *snapshot) replay(f *openFolder, upTo string) error {
 		}
 		switch {
 		case failed != nil:
-		case f.drops && pathsCover(s.o.paths, path.Join(f.path, e.Name)):
+		case f.drops && s.goes(path.Join(f.path, e.Name), e.Removed):
 			s.drop(path.Join(f.path, e.Name), &worktree.Item{Entry: e})
 		default:
 			failed = s.keepEntry(f, e)
@@ -189,11 +189,11 @@ func (s *snapshot) replay(f *openFolder, upTo string) error {
 
 // replaySub is takeOver for a folder that may hold names which are tracked and not committed.
 func (s *snapshot) replaySub(f *openFolder, d *worktree.IndexDir) error {
-	if f.drops && pathsCover(s.o.paths, d.Path) {
+	if f.drops && s.goes(d.Path, d.Removed) {
 		s.drop(d.Path, &worktree.Item{Sub: d})
 		return nil
 	}
-	drops := f.drops && pathsTouch(s.o.paths, d.Path)
+	drops := f.drops && s.goesIn(d)
 	if !d.Tree.ID.IsZero() && !drops {
 		return s.takeOver(f, d)
 	}

@@ -714,7 +714,7 @@ func (s *state) rebase(to *state) *state {
 			free = free && !isUnder(p, q) && !isUnder(q, p)
 		}
 		for q := range out.removed { // a name cannot be noted as removed where a folder of that name is tracked
-			free = free && !isUnder(q, p)
+			free = free && !isUnder(q, p) && !isUnder(p, q)
 		}
 		if free {
 			defer func() { out.tracked[p] = true }()

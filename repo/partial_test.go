@@ -338,3 +338,49 @@ func TestCommitOfNothingTakesBackRemoval(t *testing.T) {
 	}
 	g.wantStatus()
 }
+
+func TestRemovedNameInMissingFolder(t *testing.T) {
+	g := newRig(t)
+	g.write("d/a", "1")
+	g.write("d/b", "1")
+	g.commit("first")
+	g.rm(RemoveOptions{Paths: []string{"d/a"}})
+	g.remove("d")
+	g.commitWith(CommitOptions{})
+	g.wantNames("d d/b")
+}
+
+func TestLinksCommittedOneByOne(t *testing.T) {
+	g := newRig(t)
+	g.write("a", "1")
+	if err := os.Link(g.path("a"), g.path("b")); err != nil {
+		t.Fatal(err)
+	}
+	g.commit("first")
+	if err := os.Chmod(g.path("a"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	g.commitWith(CommitOptions{Paths: []string{"a"}})
+	g.remove("a")
+	g.remove("b")
+	g.with(Writing, func(ctx context.Context, r *Repository) {
+		if _, err := r.Restore(ctx, RestoreOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	})
+	disk := readNodes(t, g.path("."))
+	if disk["a"].perm != 0o755 || disk["b"].perm != 0o644 {
+		t.Errorf("restored as %v", disk)
+	}
+}
+
+func TestAddOfPathBelowAnUntrackedFile(t *testing.T) {
+	g := newRig(t)
+	g.write("d/a", "1")
+	g.commit("first")
+	g.remove("d")
+	g.write("d", "1")
+	if r, err := g.add(AddOptions{Paths: []string{"d/a"}}); err != nil || len(r.Added) != 0 {
+		t.Errorf("%+v %v", r, err)
+	}
+}

@@ -479,7 +479,7 @@ func (s *snapshot) keep(open *openFolder, it *worktree.Item, gone bool) error {
 
 // keepFolder takes over a whole folder from the index without looking at the disk.
 func (s *snapshot) keepFolder(parent *openFolder, name string, d *worktree.IndexDir, gone bool) error {
-	drops := gone && pathsTouch(s.o.paths, d.Path)
+	drops := gone && s.goesIn(d)
 	if !d.Tree.ID.IsZero() && !drops {
 		return s.push(event{kind: takeOver, folder: parent, sub: d})
 	}
@@ -491,6 +491,22 @@ func (s *snapshot) keepFolder(parent *openFolder, name string, d *worktree.Index
 		return err
 	}
 	return s.push(event{kind: leaveFolder, folder: open})
+}
+
+// goes reports whether a name in a folder that is gone is to go from the snapshot: rm dropped it, or it was asked for.
+func (s *snapshot) goes(full string, removed bool) bool {
+	if len(s.o.paths) > 0 {
+		return pathsCover(s.o.paths, full)
+	}
+	return removed
+}
+
+// goesIn reports whether goes may hold of a name in a folder of the index.
+func (s *snapshot) goesIn(d *worktree.IndexDir) bool {
+	if len(s.o.paths) > 0 {
+		return pathsTouch(s.o.paths, d.Path)
+	}
+	return d.Tree.ID.IsZero()
 }
 
 func (s *snapshot) problem(full string, err error) {

@@ -118,11 +118,13 @@ func (w *worker) lateIn(d vfs.Dir, it *lateItem, e *objects.Entry) error {
 	return nil
 }
 
-// twin reports whether an entry is what the first name of its group is: a tree that says otherwise gets two files.
+// twin reports whether an entry is what the first name of its group is, metadata and all: a tree that says otherwise, as
+// when the names were committed one by one, gets two files.
 func (w *worker) twin(g *linkGroup, e *objects.Entry) bool {
 	var first objects.Entry
 	_, err := objects.DecodeEntry(g.raw, &first)
-	return err == nil && first.SameContent(e)
+	first.Name = e.Name
+	return err == nil && first.Equal(e)
 }
 
 // refound makes a name that was written the first of its group, because the one before it failed.
