@@ -76,13 +76,14 @@ func (m *member) leaf(entries ...objects.Entry) objects.TreeRef {
 	return ref
 }
 
-// forged puts a folder of one entry whose encoding is changed after it was made.
+// forged puts a folder of one entry whose encoding is changed after it was made. The first place that holds the old text
+// counts: a name comes before IDs, in which a short one may turn up by chance.
 func (m *member) forged(e objects.Entry, old, forged string) objects.TreeRef {
 	m.t.Helper()
 	data, err := (&objects.TreeNode{Entries: []objects.Entry{e}}).Encode()
 	must(m.t, err)
-	if n := bytes.Count(data, []byte(old)); n != 1 || len(old) != len(forged) {
-		m.t.Fatalf("forging %q: %d times", old, n)
+	if !bytes.Contains(data, []byte(old)) || len(old) != len(forged) {
+		m.t.Fatalf("forging %q", old)
 	}
 	n, b := e.Totals()
 	return objects.TreeRef{ID: m.put(objects.KindTree, bytes.Replace(data, []byte(old), []byte(forged), 1)), Entries: 1 + n, Bytes: b}
