@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 )
 
@@ -101,8 +102,9 @@ type rosterChain struct {
 	devices     map[[32]byte]DeviceEntry // as the newest roster that lists it says
 	listedIn    map[[32]byte]uint32      // number of that roster
 	commitments map[Commitment]bool
-	revoked     map[[32]byte]bool // by any accepted roster
-	followed    map[[32]byte]bool // rosters with an accepted successor
+	revoked     map[[32]byte]*Roster // by any accepted roster; the lowest number, among equals the lowest hash
+	slots       map[[32]byte]bool    // listed by any accepted roster
+	tips        map[[32]byte]*Roster // rosters without an accepted successor
 }
 
 // newChain starts a chain at roster 0, whose hash must be the vault ID.
@@ -116,7 +118,8 @@ func newChain(vault VaultID, genesis *Roster) (*rosterChain, error) {
 	c := &rosterChain{
 		vault: vault, genesis: genesis,
 		byHash: map[[32]byte]*Roster{}, devices: map[[32]byte]DeviceEntry{}, listedIn: map[[32]byte]uint32{},
-		commitments: map[Commitment]bool{}, revoked: map[[32]byte]bool{}, followed: map[[32]byte]bool{},
+		commitments: map[Commitment]bool{}, revoked: map[[32]byte]*Roster{},
+		slots: map[[32]byte]bool{}, tips: map[[32]byte]*Roster{},
 	}
 	c.record(genesis)
 	return c, nil
@@ -189,8 +192,9 @@ func (c *rosterChain) descends(a, b [32]byte) bool {
 
 func (c *rosterChain) record(r *Roster) {
 	c.byHash[r.Hash()] = r
+	c.tips[r.Hash()] = r
 	for _, h := range r.Predecessors {
-		c.followed[h] = true
+		delete(c.tips, h)
 	}
 	for i := range r.Devices {
 		key := r.Devices[i].Key
@@ -201,19 +205,25 @@ func (c *rosterChain) record(r *Roster) {
 	for _, commitment := range r.Commitments {
 		c.commitments[commitment] = true
 	}
-	for i := range r.Revocations {
-		c.revoked[r.Revocations[i].Device] = true
+	for i := range r.Slots {
+		c.slots[r.Slots[i].Hash] = true
 	}
+	for i := range r.Revocations {
+		key := r.Revocations[i].Device
+		if was := c.revoked[key]; was == nil || compareRosters(r, was) < 0 {
+			c.revoked[key] = r
+		}
+	}
+}
+
+// compareRosters orders rosters by number, then by hash.
+func compareRosters(a, b *Roster) int {
+	return cmp.Or(cmp.Compare(a.Number, b.Number), compareKeys(a.Hash(), b.Hash()))
 }
 
 // heads are the rosters that nothing follows, the newest first; among equals the lowest hash first.
 func (c *rosterChain) heads() []*Roster {
-	var list []*Roster
-	for h, r := range c.byHash {
-		if !c.followed[h] {
-			list = append(list, r)
-		}
-	}
+	list := slices.Collect(maps.Values(c.tips))
 	slices.SortFunc(list, func(a, b *Roster) int {
 		if a.Number != b.Number {
 			return cmp.Compare(b.Number, a.Number)
@@ -265,7 +275,7 @@ func (v *Vault) RosterHeads() []*Roster {
 func (v *Vault) Revoked(pub [32]byte) bool {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
-	return v.chain.revoked[pub]
+	return v.chain.revoked[pub] != nil
 }
 
 // PreferRoster makes one of several heads the newest accepted roster: with a conflict, the one that a pin names or leads to.
@@ -275,13 +285,18 @@ func (v *Vault) PreferRoster(pinned [32]byte) error {
 	if v.chain.byHash[pinned] == nil {
 		return fmt.Errorf("pinned roster %x is not in the vault: %w", pinned[:8], ErrTampered)
 	}
+	v.follow(pinned)
+	return nil
+}
+
+// follow makes the head that an accepted roster is, or leads to, the newest accepted; v.mu is held.
+func (v *Vault) follow(hash [32]byte) {
 	for _, h := range v.chain.heads() {
-		if h.Hash() == pinned || v.chain.descends(h.Hash(), pinned) {
+		if h.Hash() == hash || v.chain.descends(h.Hash(), hash) {
 			v.setRoster(h)
-			return nil
+			return
 		}
 	}
-	return fmt.Errorf("roster %x has no successor: %w", pinned[:8], ErrTampered)
 }
 
 // setRoster makes r the newest accepted; v.mu is held or v is not shared yet.
@@ -291,7 +306,7 @@ func (v *Vault) setRoster(r *Roster) {
 	if v.ownKeys == nil {
 		return
 	}
-	if _, member := r.Device(v.ownKeys.public); member && !v.chain.revoked[v.ownKeys.public] {
+	if _, member := r.Device(v.ownKeys.public); member && v.chain.revoked[v.ownKeys.public] == nil {
 		v.device = v.ownKeys
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"path"
 	"time"
 )
 
@@ -136,6 +137,7 @@ func newVaultKeys(id *Identity, plans []*slotPlan) (*Vault, []File, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	v.rosterFiles[path.Base(rosterFile.Name)] = true
 	ringFile, err := sealKeyring(ring, &secret)
 	if err != nil {
 		return nil, nil, err
@@ -149,7 +151,7 @@ func newOpened(ring *keyring, secret [32]byte, id *Identity, zero *Roster) (*Vau
 	if err != nil {
 		return nil, err
 	}
-	v := &Vault{id: ring.vault, ring: ring, secret: secret, identity: id, chain: chain}
+	v := &Vault{id: ring.vault, ring: ring, secret: secret, identity: id, chain: chain, rosterFiles: map[string]bool{}}
 	if id != nil {
 		if v.ownKeys, err = id.deviceKeys(v.id); err != nil {
 			return nil, err

@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"path"
 	"slices"
 	"time"
 
@@ -18,6 +19,10 @@ var (
 	ErrNotAdmin = errors.New("only an admin device can change who opens the vault")
 	// ErrLastSlot: without it nobody could open the vault any more.
 	ErrLastSlot = errors.New("the last key slot cannot be removed")
+	// ErrLastAdmin: without an admin device nobody could change the members any more without a passphrase or recovery words.
+	ErrLastAdmin = errors.New("the last admin device cannot be removed, or made less than an admin")
+	// ErrNotMember: no roster has ever listed the device.
+	ErrNotMember = errors.New("no member of the vault")
 	// ErrRevoked: an expelled device's keys stay expelled; it needs a new identity.
 	ErrRevoked = errors.New("this device was expelled from the vault")
 )
@@ -151,6 +156,7 @@ func (v *Vault) adoptLocked(r *Roster, key ed25519.PrivateKey) (File, error) {
 	if err := v.chain.accept(checked); err != nil {
 		return File{}, err
 	}
+	v.rosterFiles[path.Base(f.Name)] = true
 	v.setRoster(checked)
 	return f, nil
 }
@@ -170,12 +176,20 @@ func (v *Vault) change(edit func(*Roster, *ChangeSet) error) (ChangeSet, error) 
 	if err := edit(next, &c); err != nil {
 		return ChangeSet{}, err
 	}
+	if v.roster.hasAdminDevice() && !next.hasAdminDevice() {
+		return ChangeSet{}, ErrLastAdmin
+	}
 	f, err := v.adoptLocked(next, key)
 	if err != nil {
 		return ChangeSet{}, err
 	}
 	c.Add = append(c.Add, f)
 	return c, nil
+}
+
+// hasAdminDevice says whether a device, and not only somebody who knows a passphrase, may sign the successor.
+func (r *Roster) hasAdminDevice() bool {
+	return slices.ContainsFunc(r.Devices, func(d DeviceEntry) bool { return d.Role == RoleAdmin })
 }
 
 // adminKey is the key that may sign the next roster: this device's, or that of the recovery admin whose slot opened the

@@ -51,7 +51,7 @@ func (v *Vault) AdmitOther(e DeviceEntry) (ChangeSet, error) {
 		return ChangeSet{}, fmt.Errorf("device %q: malformed recipient: %w", e.Label, err)
 	}
 	return v.change(func(next *Roster, c *ChangeSet) error {
-		if v.chain.revoked[e.Key] {
+		if v.chain.revoked[e.Key] != nil {
 			return ErrRevoked
 		}
 		e.Added = time.Now().Unix()

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path"
 	"slices"
 )
 
@@ -175,7 +176,9 @@ func (o *opener) openRing(line *slotLine, ring *keyring) (*Vault, error) {
 	for _, r := range rosters {
 		if err := v.chain.accept(r.roster); err != nil {
 			o.problem(r.name, err)
+			continue
 		}
+		v.rosterFiles[path.Base(r.name)] = true
 	}
 	v.setRoster(v.chain.heads()[0])
 	if v.roster.Number == 0 {

@@ -9,6 +9,7 @@ import (
 // one purpose fits no other.
 const (
 	domainCommit = "evault commit v1"
+	domainTag    = "evault tag v1"
 	domainRecord = "evault record v1"
 	domainRoster = "evault roster v1"
 )
@@ -83,6 +84,37 @@ func (v *Vault) VerifyCommit(devicePub [32]byte, hash [32]byte, sig [64]byte) er
 		return fmt.Errorf("key %x: %w", devicePub[:8], ErrUnknownDevice)
 	}
 	return verify(devicePub, domainCommit, hash[:], sig)
+}
+
+// SignTag signs the hash of a tag's other fields as this device. The error is ErrNoDevice.
+func (v *Vault) SignTag(hash [32]byte) ([64]byte, error) {
+	device := v.member()
+	if device == nil {
+		return [64]byte{}, ErrNoDevice
+	}
+	return sign(device.signing, domainTag, hash[:]), nil
+}
+
+// VerifyTag is VerifyCommit for the hash of a tag. A tag's signature fits no commit, and a commit's no tag.
+func (v *Vault) VerifyTag(devicePub [32]byte, hash [32]byte, sig [64]byte) error {
+	if _, ok := v.KnowsDevice(devicePub); !ok {
+		return fmt.Errorf("key %x: %w", devicePub[:8], ErrUnknownDevice)
+	}
+	return verify(devicePub, domainTag, hash[:], sig)
+}
+
+// CanPublish says whether this device may add to a store that others read: nil, ErrNoDevice or ErrReader. What a reader
+// publishes all the same, every other member refuses.
+func (v *Vault) CanPublish() error {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	if v.device == nil {
+		return ErrNoDevice
+	}
+	if e, _ := v.roster.Device(v.device.public); e.Role < RoleWriter {
+		return ErrReader
+	}
+	return nil
 }
 
 // SignRecord signs the inner part of a log record as this device: it ties the log's own key, which a host sees, to the

@@ -12,10 +12,12 @@
 //
 //   - Vault.ObjectID and Hasher name plaintext with a keyed hash;
 //   - Sealer (PackSealer, LogSealer, LocalSealer) encrypts with XAES-256-GCM, with or without key commitment;
-//   - SignCommit, SignRecord and LogKey sign as this device; VerifyCommit, VerifyRecord and VerifyLogSignature check;
+//   - SignCommit, SignTag, SignRecord and LogKey sign as this device; VerifyCommit, VerifyTag, VerifyRecord and
+//     VerifyLogSignature check;
 //   - Roster, KnowsDevice and RosterByHash say who is and was a member;
-//   - Slots, AddPassphraseSlot, AddRecoveryWordsSlot, AddRecipientSlot, RemoveSlot, AdmitDevice and AdmitOther change
-//     who may open it. They return files for the caller to store.
+//   - Slots, AddPassphraseSlot, AddRecoveryWordsSlot, AddRecipientSlot, RemoveSlot, AdmitDevice, AdmitOther, RevokeDevice,
+//     RenameDevice and SetRole change who may open it. They return files for the caller to store;
+//   - Adopt takes in what other devices changed, and PublicFiles says what they should get to see.
 //
 // Every other key comes from these by HKDF-SHA-256 (RFC 5869) with the vault ID as salt and one label per purpose: see
 // derive.go.
@@ -34,6 +36,8 @@ var (
 	ErrUnknownEpoch = errors.New("the keyring holds no key for this epoch")
 	// ErrNoDevice: the vault is open, but not by a device that is a member, so nothing can be signed.
 	ErrNoDevice = errors.New("this device is not a member of the vault")
+	// ErrReader: this device is a member and may only read.
+	ErrReader = errors.New("this device is a reader of the vault, and publishes nothing (an admin can make it a writer)")
 	// ErrNoSlot: no slot of the vault is meant for the key at hand.
 	ErrNoSlot = errors.New("no key slot for this device")
 	// ErrWrongPassphrase: there are passphrase slots and none of them opens.
@@ -86,6 +90,8 @@ type Vault struct {
 	roster   *Roster     // the newest accepted
 	device   *deviceKeys // ownKeys when the roster lists them, else nil
 	problems []error
+	// rosterFiles are the names, without folder, of files known to hold accepted rosters.
+	rosterFiles map[string]bool
 }
 
 // ID names the vault.
