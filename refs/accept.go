@@ -22,9 +22,13 @@ type acceptedLog struct {
 	why   error  // why there is a limit; nil if it goes without saying
 }
 
-// accept folds what it can of the loaded logs. roster is the newest one. The error is errRefold or nil; what is wrong with
-// the logs is in problems.
-func accept(base func() *fold, logs []*loaded, roster *keys.Roster, pinned map[Tag]Position) (*acceptance, error) {
+// revocations says what is known of an expelled device: a roster, or a vault, which speaks for all heads of its rosters.
+type revocations interface {
+	Revocation(key [32]byte) (keys.Revocation, bool)
+}
+
+// accept folds what it can of the loaded logs. The error is errRefold or nil; what is wrong with the logs is in problems.
+func accept(base func() *fold, logs []*loaded, roster revocations, pinned map[Tag]Position) (*acceptance, error) {
 	vouched := vouchedBy(logs, roster, nil)
 	for {
 		a := &acceptance{fold: base()}
@@ -47,9 +51,12 @@ func accept(base func() *fold, logs []*loaded, roster *keys.Roster, pinned map[T
 
 // limit decides how far each log may be accepted. A log of a revoked device ends at its cut-off; one that the revocation
 // does not list ends after what a device that still has its rights has seen. unlisted says that there are such.
-func (a *acceptance) limit(logs []*loaded, roster *keys.Roster, vouched map[Tag]uint64, pinned map[Tag]Position) (unlisted bool) {
+func (a *acceptance) limit(logs []*loaded, roster revocations, vouched map[Tag]uint64, pinned map[Tag]Position) (unlisted bool) {
 	for _, l := range logs {
 		al := &acceptedLog{loaded: l, limit: l.present}
+		if l.lacking != nil && l.lacksAt < al.limit {
+			al.limit, al.why = l.lacksAt, l.lacking
+		}
 		a.logs = append(a.logs, al)
 		if pin, ok := pinned[l.tag]; ok {
 			al.freezeAt(pin)
@@ -97,7 +104,7 @@ func (l *loaded) at(seq uint64) *Record {
 }
 
 // revocationOf finds the revocation of the device that wrote a log.
-func revocationOf(l *loaded, roster *keys.Roster) (keys.Revocation, bool) {
+func revocationOf(l *loaded, roster revocations) (keys.Revocation, bool) {
 	for _, rec := range l.records {
 		if rec.Body != nil {
 			return roster.Revocation(rec.Body.Device)
@@ -116,7 +123,7 @@ func cutoffOf(rev keys.Revocation, tag Tag) (keys.Cutoff, bool) {
 }
 
 // vouchedBy counts how much of every log devices with rights have seen, in all loaded records or in those that are folded.
-func vouchedBy(logs []*loaded, roster *keys.Roster, folded *fold) map[Tag]uint64 {
+func vouchedBy(logs []*loaded, roster revocations, folded *fold) map[Tag]uint64 {
 	counts := make(map[Tag]uint64)
 	for _, l := range logs {
 		if _, revoked := revocationOf(l, roster); revoked {

@@ -31,11 +31,13 @@ const packsPerRecord = 8192
 //	publish the pin                     write, fsync, rename, fsync: never ahead of what is durable
 //	replace the fold cache              no fsync: it is checked against the logs
 //
-// That is five fsyncs, however long the logs are; the first record of a log also makes its folders.
+// That is five fsyncs, however long the logs are; the first record of a log also makes its folders. For a store that is
+// elsewhere (Options.Send) see send.go.
 //
 // ErrConflict: a ref is not at its Old value; nothing was done. If the returned record is not nil, it is durable, even when
 // there is an error besides (ErrNotPinned). After any other error later than the checks the operation may or may not have
-// happened: open again to know. ErrInvalid, ErrName, ErrLimit, ErrReadOnly and keys.ErrNoDevice mean that nothing was done.
+// happened: open again to know. ErrInvalid, ErrName, ErrLimit, ErrReadOnly, ErrGivenUp and keys.ErrNoDevice mean that nothing
+// was done. An error of Send is wrapped; what was sent is pending from then on, and Append can be called again.
 func (r *Refs) Append(ctx context.Context, op Operation) (*Record, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -46,15 +48,26 @@ func (r *Refs) Append(ctx context.Context, op Operation) (*Record, error) {
 	if err != nil {
 		return nil, err
 	}
-	for len(op.PacksAdded) > packsPerRecord {
-		part := Operation{Name: "packs", Description: "packs of the operation that follows", Time: op.Time, Zone: op.Zone,
-			HeadAfter: r.view.Head, PacksAdded: op.PacksAdded[:packsPerRecord]}
+	if r.o.Send != nil {
+		return r.appendRemote(ctx, op)
+	}
+	ops := splitPacks(op, r.view.Head)
+	for _, part := range ops[:len(ops)-1] {
 		if _, err := r.write(part); err != nil {
 			return nil, err
 		}
+	}
+	return r.write(ops[len(ops)-1])
+}
+
+// splitPacks gives the operation with as many packs as a record names, behind others that name the rest.
+func splitPacks(op Operation, head Head) (ops []Operation) {
+	for len(op.PacksAdded) > packsPerRecord {
+		ops = append(ops, Operation{Name: "packs", Description: "packs of the operation that follows", Time: op.Time, Zone: op.Zone,
+			HeadAfter: head, PacksAdded: op.PacksAdded[:packsPerRecord]})
 		op.PacksAdded = op.PacksAdded[packsPerRecord:]
 	}
-	return r.write(op)
+	return append(ops, op)
 }
 
 func (r *Refs) writable(ctx context.Context) error {
@@ -65,6 +78,8 @@ func (r *Refs) writable(ctx context.Context) error {
 		return r.broken
 	case r.key == nil:
 		return keys.ErrNoDevice
+	case r.o.Send == nil && len(r.pending) > 0:
+		return fmt.Errorf("%w: records of this log are on their way to its store", ErrReadOnly)
 	}
 	return ctx.Err()
 }
@@ -187,9 +202,15 @@ func (r *Refs) write(op Operation) (*Record, error) {
 
 // sign makes the next record of the own log and its bytes.
 func (r *Refs) sign(op Operation) (*Record, []byte, error) {
+	h, b := r.draft(op, r.view.Tip, r.view.HasTip)
+	return signRecord(r.o.Vault, r.key, r.checker.sealers, h, b)
+}
+
+// draft makes a record of the own log that follows prev, if there is one, all but signatures and seal.
+func (r *Refs) draft(op Operation, prev Position, started bool) (Header, *Body) {
 	h := Header{Tag: r.own, Key: r.key.Public(), Added: op.PacksAdded, Condemned: op.PacksCondemned}
-	if r.view.HasTip {
-		h.Seq, h.Previous = r.view.Tip.Seq+1, r.view.Tip.Hash
+	if started {
+		h.Seq, h.Previous = prev.Seq+1, prev.Hash
 	}
 	b := &Body{
 		Vault: r.o.Vault.ID(), Store: r.o.StoreID, Device: r.o.Vault.DevicePublicKey(), Clone: r.o.CloneID,
@@ -200,7 +221,7 @@ func (r *Refs) sign(op Operation) (*Record, []byte, error) {
 	if op.Checkpoint {
 		b.Checkpoint = &Checkpoint{Refs: r.fold.table(), Live: op.LivePacks}
 	}
-	return signRecord(r.o.Vault, r.key, r.checker.sealers, h, b)
+	return h, b
 }
 
 // signRecord completes header and body and encodes them.
@@ -229,10 +250,7 @@ func (r *Refs) publish(rec *Record, data []byte) error {
 	if err := r.placeIsFree(rec); err != nil {
 		return err
 	}
-	if err := r.ensureOutbox(rec.Seq == 0); err != nil {
-		return err
-	}
-	if err := vfs.Publish(r.o.Local, outboxDir+"/"+outboxName(rec.Tag, rec.Seq), data, 0o600); err != nil {
+	if err := r.putInOutbox(rec, data); err != nil {
 		return err
 	}
 	return publishRecord(&r.o, rec.Tag, rec.Seq, data)

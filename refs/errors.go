@@ -33,6 +33,9 @@ var (
 	ErrHeldBack = errors.New("held back")
 	// ErrNotPinned: the record is durable, but its position could not be kept in the state folder.
 	ErrNotPinned = errors.New("recorded, but not pinned")
+	// ErrGivenUp: too many records of this clone's log were sent to the store and never acknowledged. The log is given
+	// up, and the clone goes on in a new one: see RenewClone.
+	ErrGivenUp = errors.New("records that were sent and never acknowledged: this log cannot go on, a new one must be begun")
 
 	// The reasons for which a log or record is not trusted; all are ErrSecurity.
 	ErrSignature    = fmt.Errorf("%w: bad signature", ErrSecurity)

@@ -9,7 +9,7 @@ import (
 )
 
 // evidenceDir keeps, below Local, records that prove a fork: each is signed by the log's key, and another record with its
-// number is known. <tag>-<sequence>-<hash of the header, 32 digits>.
+// number is known. <tag>-<sequence>-<hash of the header, 32 digits>. Options.Evidence may name another folder.
 const evidenceDir = "evidence"
 
 // keepEvidence copies the records that stand where others were known.
@@ -30,22 +30,25 @@ func (r *Refs) keepEvidence() error {
 			return err
 		}
 		f.Evidence = data
-		if err := keepRecord(r.o.Local, f.Tag, f.Seq, headerHash(data), data); err != nil {
-			return fmt.Errorf("evidence: %w", err)
+		if err := keepRecord(&r.o, f.Tag, f.Seq, headerHash(data), data); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
 // keepRecord publishes one record as evidence, once.
-func keepRecord(local vfs.FS, tag Tag, seq uint64, hash [32]byte, data []byte) error {
-	if err := vfs.MkdirAllSync(local, evidenceDir, 0o700); err != nil {
-		return err
+func keepRecord(o *Options, tag Tag, seq uint64, hash [32]byte, data []byte) error {
+	to, name := o.Evidence, fmt.Sprintf("%s-%s-%x", tag, seqName(seq), hash[:16])
+	if to == nil {
+		if err := vfs.MkdirAllSync(o.Local, evidenceDir, 0o700); err != nil {
+			return fmt.Errorf("evidence: %w", err)
+		}
+		to, name = o.Local, evidenceDir+"/"+name
 	}
-	name := fmt.Sprintf("%s/%s-%s-%x", evidenceDir, tag, seqName(seq), hash[:16])
-	err := vfs.PublishNew(local, name, data, 0o600)
-	if errors.Is(err, fs.ErrExist) {
-		return nil
+	err := vfs.PublishNew(to, name, data, 0o600)
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("evidence: %w", err)
 	}
-	return err
+	return nil
 }

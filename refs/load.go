@@ -19,6 +19,9 @@ type loaded struct {
 	present uint64 // how many records the log has on disk, valid or not, contiguous from the first
 	problem error  // why it ends before all that is present; nil if it does not
 	strange []string
+
+	lacking error  // why a record is held back that adds packs which are not at hand; nil if there is none
+	lacksAt uint64 // its sequence
 }
 
 // loadAll reads a whole log. The error is one of reading the disk; what is wrong with the log is in loaded.problem.
@@ -32,16 +35,22 @@ func loadAll(ctx context.Context, store vfs.FS, c *checker, tag Tag) (l *loaded,
 	if err != nil {
 		return nil, err
 	}
-	l = &loaded{tag: tag, strange: strange}
-	for l.present < uint64(len(seqs)) && seqs[l.present] == l.present {
-		l.present++
+	if gap := contiguous(seqs); gap < uint64(len(seqs)) {
+		// A writer beside may have added records while the folder was being listed.
+		if seqs, strange, err = d.sequences(); err != nil {
+			return nil, err
+		}
 	}
+	l = &loaded{tag: tag, strange: strange, present: contiguous(seqs)}
 	records, problems, err := readRecords(ctx, d, c, int(l.present))
 	if err != nil {
 		return nil, err
 	}
 	l.chain(records, problems)
 	if l.problem == nil && l.present < uint64(len(seqs)) {
+		if unfinished, err := isUnfinished(store); unfinished || err != nil {
+			return l, err
+		}
 		l.problem = &RecordError{tag, l.present, fmt.Errorf("%w: it is missing, although there are later ones", ErrDamaged)}
 	}
 	return l, nil
@@ -95,6 +104,9 @@ func (l *loaded) chain(records []*Record, problems []error) {
 		}
 		prev = rec.Position()
 		l.records = append(l.records, rec)
+	}
+	if device == ([32]byte{}) && len(l.records) > 0 && l.problem == nil {
+		l.records, l.problem = nil, &RecordError{l.tag, 0, fmt.Errorf("%w: no record shows who writes this log", ErrUnauthorised)}
 	}
 }
 

@@ -20,11 +20,12 @@ type Refs struct {
 	sealer  *keys.Sealer // of the fold cache
 	pins    *pins
 
-	finished []place // what Open took from the outbox
+	finished []place // what Open took from the outbox, or found there and in the log
 
 	mu       sync.RWMutex
 	fold     *fold
 	view     *View
+	pending  []pending // of the own log in a store that is elsewhere
 	problems []error
 	broken   error // why nothing can be appended any more
 }
@@ -48,10 +49,8 @@ func Open(o Options) (*Refs, error) {
 	if r.pins, err = readPins(o.State, o.Vault.ID().String(), o.StoreID); err != nil {
 		return nil, err
 	}
-	if !o.ReadOnly {
-		if r.finished, err = finishOutbox(&r.o); err != nil {
-			return nil, err
-		}
+	if err := r.readOutbox(); err != nil {
+		return nil, err
 	}
 	changed, err := r.readFold(context.Background())
 	if err != nil {
@@ -64,6 +63,22 @@ func Open(o Options) (*Refs, error) {
 		return nil, err
 	}
 	return r, r.settle(changed)
+}
+
+// readOutbox completes what a crash has interrupted.
+func (r *Refs) readOutbox() (err error) {
+	switch {
+	case r.o.Shared || r.o.Send != nil:
+		if !r.o.ReadOnly {
+			if err := recoverMirror(r.o.Store); err != nil {
+				return fmt.Errorf("mirror: %w", err)
+			}
+		}
+		return r.readPending()
+	case !r.o.ReadOnly:
+		r.finished, err = finishOutbox(&r.o)
+	}
+	return err
 }
 
 // identify derives the key of this clone's own log. A vault opened by a device that is no member can only be read.
@@ -141,7 +156,7 @@ func foldAll(ctx context.Context, o *Options, c *checker, pinned map[Tag]Positio
 			}
 			logs = append(logs, one)
 		}
-		a, err := accept(newFold, logs, o.Vault.Roster(), pinned)
+		a, err := accept(newFold, logs, o.Vault, pinned)
 		if err != nil || again || !a.hidden() {
 			return a, err
 		}
@@ -176,7 +191,7 @@ func (r *Refs) continueCache(ctx context.Context, tags []Tag) (f *fold, advanced
 		} else {
 			l, err = loadAll(ctx, r.o.Store, r.checker, tag)
 		}
-		if err != nil || l.problem != nil || needsFullFold(l, r.o.Vault.Roster()) {
+		if err != nil || l.problem != nil || needsFullFold(l, r.o.Vault) {
 			return nil, false, nil
 		}
 		advanced = advanced || len(l.records) > 0
@@ -186,7 +201,7 @@ func (r *Refs) continueCache(ctx context.Context, tags []Tag) (f *fold, advanced
 		return nil, false, nil // a log is gone
 	}
 	if advanced {
-		a, err := accept(func() *fold { return f }, logs, r.o.Vault.Roster(), nil)
+		a, err := accept(func() *fold { return f }, logs, r.o.Vault, nil)
 		if err != nil || len(a.problems) > 0 {
 			return nil, false, nil
 		}
@@ -199,7 +214,7 @@ func (r *Refs) continueCache(ctx context.Context, tags []Tag) (f *fold, advanced
 }
 
 // needsFullFold says that records cannot simply be added to a stored fold.
-func needsFullFold(l *loaded, roster *keys.Roster) bool {
+func needsFullFold(l *loaded, roster revocations) bool {
 	_, revoked := revocationOf(l, roster)
 	for _, rec := range l.records {
 		revoked = revoked || rec.Body == nil

@@ -64,15 +64,9 @@ func finishOutbox(o *Options) (finished []place, err error) {
 
 // finishOne publishes one record from the outbox, unless it is of another store or published already.
 func finishOne(o *Options, tag Tag, seq uint64, data []byte) error {
-	h, hash, body, err := CheckRecord(o.StoreID, data)
-	if errors.Is(err, ErrMismatch) {
-		return nil // another store's
-	}
-	if err == nil && (h.Tag != tag || h.Seq != seq || body == nil) {
-		err = fmt.Errorf("%w: the file's name is of another record", ErrMismatch)
-	}
-	if err != nil {
-		return &RecordError{tag, seq, err}
+	h, hash, ours, err := checkOutboxRecord(o, tag, seq, data)
+	if err != nil || !ours {
+		return err
 	}
 	there, err := readNamed(o.Store, recordPath(tag, seq), MaxRecord)
 	switch {
@@ -86,12 +80,27 @@ func finishOne(o *Options, tag Tag, seq uint64, data []byte) error {
 	case !bytes.Equal(there, data):
 		fork := &ForkError{Tag: tag, Seq: seq, Known: hash, Found: headerHash(there), Evidence: there}
 		// The record was never published, so it cannot have been seen: it becomes evidence and is out of the way.
-		if err := keepRecord(o.Local, tag, seq, hash, data); err != nil {
+		if err := keepRecord(o, tag, seq, hash, data); err != nil {
 			return errors.Join(fork, err)
 		}
 		return errors.Join(fork, o.Local.Remove(outboxDir+"/"+outboxName(tag, seq)))
 	}
 	return o.Local.Remove(outboxDir + "/" + outboxName(tag, seq))
+}
+
+// checkOutboxRecord checks a record from the outbox against its name. ours is false if it is of another store.
+func checkOutboxRecord(o *Options, tag Tag, seq uint64, data []byte) (h Header, hash [32]byte, ours bool, err error) {
+	h, hash, body, err := CheckRecord(o.StoreID, data)
+	if errors.Is(err, ErrMismatch) {
+		return h, hash, false, nil
+	}
+	if err == nil && (h.Tag != tag || h.Seq != seq || body == nil) {
+		err = fmt.Errorf("%w: the file's name is of another record", ErrMismatch)
+	}
+	if err != nil {
+		return h, hash, false, &RecordError{tag, seq, err}
+	}
+	return h, hash, true, nil
 }
 
 // mustFollow checks that the record continues what is in the store, so that publishing it leaves no gap: if the store was

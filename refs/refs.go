@@ -24,9 +24,21 @@
 // A log is trusted no further than it was seen before: the newest position of each is pinned in the user's state folder,
 // outside the vault, so that an older copy put in its place is noticed (RollbackError), as are two different records for
 // one place (ForkError) and a record that others have seen and that is not there (HiddenError).
+//
+// A store that is elsewhere is worked with through a mirror, a copy of its logs on this machine:
+//
+//	m, err := refs.Mirror(ctx, options, source)   brings the copy up to date; m.Problems is what the source hides or made up
+//	r, err := refs.Open(options)                  with Shared and Send: what the logs there amount to
+//	rec, err := r.Append(ctx, operation)          through Send, a compare-and-swap against m.Heads
+//
+// An answer may be lost, so a record that was sent and not acknowledged is pending: its fate is unknown. It stays in the
+// outbox, is never signed a second time and never thrown away, and the next Append sends it again, as it is if that
+// Append is the same operation, and otherwise below a record that takes it back: see send.go.
 package refs
 
 import (
+	"context"
+
 	"evault/internal/vfs"
 	"evault/keys"
 	"evault/objects"
@@ -67,6 +79,20 @@ type Options struct {
 	// Salvage opens what still verifies although there are problems, for reading: it implies ReadOnly. Problems are
 	// in Refs.Problems.
 	Salvage bool
+
+	// Send makes this the mirror of a store that is elsewhere, which Mirror keeps up to date: what Append signs is sent
+	// there before it is published here. It gets records that continue this clone's log there, in order, and adds all of
+	// them or none, against the heads that the mirror was brought up to date with; records that are there already are
+	// passed over. After an error the records may be there or not. It is called by Append alone, once for each. Whoever
+	// opens a mirror sets Shared, whether he sends or not: in a shared store nothing is published from the outbox.
+	Send func(ctx context.Context, records [][]byte) error
+	// HasPack says whether a pack is at hand. A record that adds one which is not, and which no accepted record
+	// condemns, is held back with all that depends on it: MissingPacksError. It is asked once for each pack. nil: no
+	// record is held back for its packs.
+	HasPack func(Pack) bool
+	// Evidence is rooted at the folder that keeps the records which prove a fork; nil means evidence/ in Local.
+	Evidence vfs.FS
+
 	// Warn, if not nil, is told what went wrong with the fold cache, which costs time and nothing else.
 	Warn func(error)
 }
