@@ -172,7 +172,7 @@ func (s *Session) makeKnown() {
 	}
 	s.db.set.writing.Lock()
 	defer s.db.set.writing.Unlock()
-	s.db.addProblem(s.db.insertRun(names, s.claims.fill))
+	s.db.addProblem(s.db.insertRun(packsOf(names, true), s.claims.fill))
 }
 
 func (s *Session) infos() []PackInfo {

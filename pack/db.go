@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"hash/crc32"
+	"iter"
 	"runtime"
 	"slices"
 	"sync"
@@ -36,6 +37,7 @@ type DB struct {
 	cache   *frameCache
 	hashers sync.Pool // *keys.Hasher
 	scratch scratch
+	trials  trials
 
 	mu       sync.Mutex
 	problems []error
@@ -75,23 +77,29 @@ func (db *DB) openIndex() error {
 	db.set.writing.Lock()
 	defer db.set.writing.Unlock()
 	db.addProblem(db.set.load())
-	return db.indexPacks(context.Background(), db.set.setLive(present), nil)
+	// Whoever put a pack here that the index does not know may be anybody.
+	return db.indexPacks(context.Background(), packsOf(db.set.setLive(present), false), nil)
 }
 
 // Close gives back what the database holds. No other method may run beside it or after it.
 func (db *DB) Close() error {
+	db.addProblem(db.set.saveMarks(1))
 	return errors.Join(db.readers.close(), db.set.close(), db.codec.close())
 }
 
-// Has reports whether a pack of the store holds the object, as far as the index knows. It does not allocate. A
-// damaged index is rebuilt from the packs on the way.
+// Has reports whether a commit may leave the object out, because a pack of the store holds it. A pack that came from
+// elsewhere counts after it was verified in full, which Has does the first time that it matters; one that fails does not
+// count, and is one of [DB.Problems]. For packs that are verified Has looks no further than the index, and does not allocate.
+// A damaged index is rebuilt from the packs on the way.
 func (db *DB) Has(id objects.ID) bool {
 	for {
-		found, bad := db.set.has(&id)
-		if bad == nil {
+		found, doubtful, bad := db.set.has(&id)
+		switch {
+		case bad == nil && !doubtful:
 			return found
-		}
-		if !db.heal(bad) {
+		case bad == nil:
+			return db.hasDoubtful(id)
+		case !db.heal(bad):
 			return false
 		}
 	}
@@ -104,7 +112,7 @@ type Location struct {
 	Place uint32
 }
 
-// Locate gives one place of an object.
+// Locate gives one place of an object, as far as the index knows: in a pack that is verified if there is one.
 func (db *DB) Locate(id objects.ID) (Location, bool) {
 	for {
 		loc, ok, bad := db.set.first(&id)
@@ -116,6 +124,10 @@ func (db *DB) Locate(id objects.ID) (Location, bool) {
 		}
 	}
 }
+
+// Locations gives all places of an object, as far as the index knows. What a pack that is not verified claims to hold need
+// not be there.
+func (db *DB) Locations(id objects.ID) iter.Seq[Location] { return slices.Values(db.locateAll(id)) }
 
 // locateAll gives all places of an object.
 func (db *DB) locateAll(id objects.ID) []Location {

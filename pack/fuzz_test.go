@@ -129,7 +129,7 @@ func FuzzOpenRun(f *testing.F) {
 	crc := crc32.MakeTable(crc32.Castagnoli)
 	var m memoryRun
 	recs := []record{{id: objects.ID{1}}, {id: objects.ID{9}, frame: 1, place: 2}, {id: objects.ID{200}}}
-	if err := writeRun(&m, crc, []Name{{5}}, func(w *runWriter) error { return addSorted(w, recs) }); err != nil {
+	if err := writeRun(&m, crc, packsOf([]Name{{5}}, true), func(w *runWriter) error { return addSorted(w, recs) }); err != nil {
 		f.Fatal(err)
 	}
 	f.Add(m.data, []byte{9})

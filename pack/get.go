@@ -71,7 +71,7 @@ func (db *DB) viewElsewhere(ctx context.Context, failed Location, cause error, i
 // if that cannot be known, because then the local index is not at fault.
 func (db *DB) indexSays(loc Location, id objects.ID) bool {
 	var own packRecords
-	if err := db.readRecords(loc.Pack, &own); err != nil {
+	if err := db.readRecords(knownPack{name: loc.Pack}, &own); err != nil {
 		return !errors.Is(err, ErrNoPack)
 	}
 	for i := range own.records {

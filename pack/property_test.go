@@ -106,7 +106,7 @@ func TestRunsAgainstMap(t *testing.T) {
 				}
 				want[id][name] = true
 			}
-			r, err := set.create([]Name{name}, func(w *runWriter) error { return addSorted(w, recs) })
+			r, err := set.create(packsOf([]Name{name}, true), func(w *runWriter) error { return addSorted(w, recs) })
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -140,7 +140,7 @@ func checkRuns(t *rapid.T, set *runSet, id objects.ID, want map[Name]bool) {
 	if bad != nil || len(got) != len(want) || !maps.Equal(got, orEmpty(want)) {
 		t.Fatalf("%s: found in %v, want %v", id, got, want)
 	}
-	if has, _ := set.has(&id); has != (len(want) > 0) {
+	if has, _, _ := set.has(&id); has != (len(want) > 0) {
 		t.Fatalf("%s: has is %v", id, has)
 	}
 }
@@ -170,7 +170,7 @@ func TestClaimsAgainstMap(t *testing.T) {
 		}
 		crc := crc32.MakeTable(crc32.Castagnoli)
 		var m memoryRun
-		if err := writeRun(&m, crc, []Name{{1}}, c.fill); err != nil {
+		if err := writeRun(&m, crc, packsOf([]Name{{1}}, true), c.fill); err != nil {
 			t.Fatal(err)
 		}
 		r, err := openRun("", vfs.NewMapping(m.data, nil), crc)

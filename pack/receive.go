@@ -88,7 +88,7 @@ func (db *DB) copyPack(ctx context.Context, p PackInfo, f vfs.File, r io.Reader)
 				return err
 			}
 		}
-		if errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		if err == io.EOF { // this very value is the end; a wrapped one is an error
 			break
 		}
 		if err != nil {
@@ -116,6 +116,7 @@ func (db *DB) place(name Name, temp string) error {
 	if err != nil {
 		return err
 	}
+	db.trials.forget(name)
 	return db.store.Rename(temp, name.Path())
 }
 
@@ -126,8 +127,45 @@ func (db *DB) makeDirIn(dir string) error {
 	return nil
 }
 
-// Adopt makes received packs known for reading.
-func (db *DB) Adopt(ctx context.Context, names []Name) error { return db.AddPacks(ctx, names) }
-
-// Unverified lists the packs that are known and were not verified yet, ascending.
-func (db *DB) Unverified() []Name { return nil }
+// Adopt makes received packs known for reading. Each directory is synced once, and the store's own if these are its first
+// packs:
+//
+//	fsync(.), fsync(packs), fsync(packs/ab) ...
+//	the local index, which is a cache and is not synced
+//
+// Only their hashes were checked, so they are unverified ([DB.Unverified]): what is in them can be read, because every ID is
+// recomputed, but a commit leaves nothing out because of them before they are verified. A pack that was adopted before is
+// passed over. For each whose own index cannot be read there is a [DamagedError] or [ErrNewer] in the joined error; the
+// others are known all the same. The caller holds the repository's lock.
+func (db *DB) Adopt(ctx context.Context, names []Name) error {
+	db.set.writing.Lock()
+	defer db.set.writing.Unlock()
+	if len(names) == 0 {
+		return nil
+	}
+	if db.set.empty() {
+		if err := db.store.SyncDir("."); err != nil {
+			return err
+		}
+	}
+	// Also of those that are known: they may have been received again.
+	if err := db.syncPackDirs(names); err != nil {
+		return err
+	}
+	var batch packRecords
+	var unreadable []error
+	for _, name := range db.set.revive(names) {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := db.readRecords(knownPack{name: name}, &batch); err != nil {
+			unreadable = append(unreadable, err)
+		}
+		if len(batch.records) >= reindexBatch {
+			if err := db.insertRecords(&batch); err != nil {
+				return err
+			}
+		}
+	}
+	return errors.Join(db.insertRecords(&batch), errors.Join(unreadable...))
+}

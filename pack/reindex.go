@@ -9,28 +9,28 @@ import (
 // reindexBatch is how many records are gathered before they are written as a run: 11 MiB.
 const reindexBatch = 1 << 18
 
-// indexPacks reads the packs' own indexes and makes them known. set.writing is held. Packs that cannot be read become
-// problems.
+// indexPacks reads the packs' own indexes and makes them known, verified or not as it is told. set.writing is held. Packs
+// that cannot be read become problems.
 //
 // The directories are synced first. A pack can be here and not be durable: the process that renamed it into place may
 // have died before it synced the directory. To count its objects as known would let a commit rely on them.
-func (db *DB) indexPacks(ctx context.Context, names []Name, progress func(done, total int)) error {
-	if err := db.syncPackDirs(names); err != nil {
+func (db *DB) indexPacks(ctx context.Context, packs []knownPack, progress func(done, total int)) error {
+	if err := db.syncPackDirs(namesOf(packs)); err != nil {
 		return err
 	}
 	var batch packRecords
-	for i, name := range names {
+	for i, p := range packs {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		db.addProblem(db.readRecords(name, &batch))
-		if len(batch.records) >= reindexBatch || i == len(names)-1 {
+		db.addProblem(db.readRecords(p, &batch))
+		if len(batch.records) >= reindexBatch || i == len(packs)-1 {
 			if err := db.insertRecords(&batch); err != nil {
 				return err
 			}
 		}
 		if progress != nil {
-			progress(i+1, len(names))
+			progress(i+1, len(packs))
 		}
 	}
 	return nil
@@ -58,22 +58,22 @@ func (db *DB) syncPackDirs(names []Name) error {
 
 // packRecords are records with the table of packs that they count in.
 type packRecords struct {
-	names   []Name
+	packs   []knownPack
 	records []record
 }
 
 // readRecords appends what a pack's own index says.
-func (db *DB) readRecords(name Name, to *packRecords) error {
-	r, err := openPackFile(db.store, name.Path(), db.vault)
+func (db *DB) readRecords(p knownPack, to *packRecords) error {
+	r, err := openPackFile(db.store, p.name.Path(), db.vault)
 	if err != nil {
-		return openError(name, err)
+		return openError(p.name, err)
 	}
 	x, err := r.readIndex()
 	if err = errors.Join(err, r.close()); err != nil {
-		return openError(name, err)
+		return openError(p.name, err)
 	}
-	number := uint32(len(to.names))
-	to.names = append(to.names, name)
+	number := uint32(len(to.packs))
+	to.packs = append(to.packs, p)
 	ids := x.ids
 	for f := range x.frames {
 		for place := range x.frames[f].count {
@@ -86,18 +86,18 @@ func (db *DB) readRecords(name Name, to *packRecords) error {
 
 // insertRecords makes a run of the records and empties them. set.writing is held.
 func (db *DB) insertRecords(batch *packRecords) error {
-	if len(batch.names) == 0 {
+	if len(batch.packs) == 0 {
 		return nil
 	}
-	err := db.insertRun(batch.names, func(w *runWriter) error { return addSorted(w, batch.records) })
-	batch.names, batch.records = batch.names[:0], batch.records[:0]
+	err := db.insertRun(batch.packs, func(w *runWriter) error { return addSorted(w, batch.records) })
+	batch.packs, batch.records = batch.packs[:0], batch.records[:0]
 	return err
 }
 
 // insertRun adds a run to the index. What goes wrong with runs that are already there is healed or becomes a problem,
 // because they are only a cache. set.writing is held.
-func (db *DB) insertRun(names []Name, fill func(w *runWriter) error) error {
-	r, err := db.set.create(names, fill)
+func (db *DB) insertRun(packs []knownPack, fill func(w *runWriter) error) error {
+	r, err := db.set.create(packs, fill)
 	if err != nil {
 		return err
 	}
@@ -125,18 +125,18 @@ func (db *DB) heal(bad *run) bool {
 
 // replaceRun takes a damaged run out and indexes its packs again. set.writing is held.
 func (db *DB) replaceRun(bad *run) error {
-	var names []Name
+	var packs []knownPack
 	for i, live := range bad.live {
 		if live {
-			names = append(names, bad.packName(uint32(i)))
+			packs = append(packs, knownPack{bad.packName(uint32(i)), bad.verified[i]})
 		}
 	}
 	db.addProblem(db.set.replace([]*run{bad}))
-	return db.indexPacks(context.Background(), names, nil)
+	return db.indexPacks(context.Background(), packs, nil)
 }
 
 // RebuildIndex throws the index away and builds it from the packs' own indexes. Progress, if not nil, is told how many
-// packs of how many are done.
+// packs of how many are done. What was verified stays so: a pack never changes.
 func (db *DB) RebuildIndex(ctx context.Context, progress func(done, total int)) error {
 	db.set.writing.Lock()
 	defer db.set.writing.Unlock()
@@ -144,14 +144,20 @@ func (db *DB) RebuildIndex(ctx context.Context, progress func(done, total int)) 
 	if err != nil {
 		return err
 	}
+	before := db.set.statuses()
 	if err := db.set.replace(slices.Clone(db.set.runs)); err != nil {
 		return err
 	}
-	return db.indexPacks(ctx, db.set.setLive(present), progress)
+	packs := packsOf(db.set.setLive(present), false)
+	for i := range packs {
+		packs[i].verified = before[packs[i].name]
+	}
+	return db.indexPacks(ctx, packs, progress)
 }
 
 // AddPacks makes packs known that the caller has put into packs/ after checking all of them with [DB.VerifyPack] or
-// as strictly. From then on a commit does not write their objects again.
+// as strictly. From then on a commit does not write their objects again. For packs of which only the hash was checked there
+// is [DB.Adopt].
 func (db *DB) AddPacks(ctx context.Context, names []Name) error {
 	db.set.writing.Lock()
 	defer db.set.writing.Unlock()
@@ -163,9 +169,26 @@ func (db *DB) AddPacks(ctx context.Context, names []Name) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := db.readRecords(name, &batch); err != nil {
+		if err := db.readRecords(knownPack{name, true}, &batch); err != nil {
 			return err
 		}
 	}
 	return db.insertRecords(&batch)
+}
+
+// packsOf makes a table of packs that are all verified, or all not.
+func packsOf(names []Name, verified bool) []knownPack {
+	packs := make([]knownPack, len(names))
+	for i, name := range names {
+		packs[i] = knownPack{name, verified}
+	}
+	return packs
+}
+
+func namesOf(packs []knownPack) []Name {
+	names := make([]Name, len(packs))
+	for i := range packs {
+		names[i] = packs[i].name
+	}
+	return names
 }

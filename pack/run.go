@@ -15,7 +15,7 @@ import (
 
 // A run is one file of the local object index: records sorted by ID, mapped into memory and never loaded.
 //
-//	magic "evltrun1" | version u32 | packs u32 | records u64 | pack names (32 each) | SHA-256 of all that
+//	magic "evltrun1" | version u32 | packs u32 | records u64 | packs (name 32, verified u8 each) | SHA-256 of all that
 //	zeros up to a multiple of 4096
 //	blocks of 4096 bytes: 93 records, CRC-32C of them u32
 //
@@ -24,13 +24,21 @@ import (
 // the block is looked at, an object's ID whenever it is read, and whatever fails is built anew from the packs.
 const (
 	runMagic     = "evltrun1"
-	runVersion   = 1
+	runVersion   = 2
 	runHead      = 8 + 4 + 4 + 8
+	runPackSize  = 32 + 1
 	recordSize   = 32 + 4 + 4 + 4
 	blockSize    = 4096
 	blockRecords = (blockSize - 4) / recordSize
 	maxRunPacks  = 1 << 24
 )
+
+// knownPack is one line of a run's table. Verified says that all of the pack was opened and every ID in it recomputed, be it
+// when it was written: only then does a commit rely on what its index says. See verified.go.
+type knownPack struct {
+	name     Name
+	verified bool
+}
 
 // record is where one object is. Pack counts in the table of the run, or of the session, that it belongs to.
 type record struct {
@@ -89,11 +97,14 @@ var errRun = errors.New("object index is damaged")
 type run struct {
 	file    string // name in the directory of runs; empty if it is only in memory
 	mapping *vfs.Mapping
-	names   []byte // of the packs, 32 bytes each
+	table   []byte // of the packs, runPackSize bytes each
 	blocks  []byte
 	records uint64
-	live    []bool // by number in the table: is the pack in the store?
 	crc     *crc32.Table
+
+	// By number in the table: is the pack in the store, and is it verified? Of the latter the file holds what was so when
+	// it was written.
+	live, verified []bool
 }
 
 // openRun reads a run's header, and nothing else. The run owns the mapping only if there is no error.
@@ -107,7 +118,7 @@ func openRun(file string, m *vfs.Mapping, crc *crc32.Table) (*run, error) {
 	}
 	packs := binary.BigEndian.Uint32(data[12:])
 	records := binary.BigEndian.Uint64(data[16:])
-	sumAt := runHead + int64(packs)*int64(len(Name{}))
+	sumAt := runHead + int64(packs)*runPackSize
 	if packs > maxRunPacks || int64(len(data)) < sumAt+sha256.Size || records > uint64(len(data)) {
 		return nil, errRun
 	}
@@ -120,10 +131,14 @@ func openRun(file string, m *vfs.Mapping, crc *crc32.Table) (*run, error) {
 	}
 	r := &run{
 		file: file, mapping: m, crc: crc, records: records,
-		names: data[runHead:sumAt], blocks: data[start:], live: make([]bool, packs),
+		table: data[runHead:sumAt], blocks: data[start:], live: make([]bool, packs), verified: make([]bool, packs),
 	}
 	for i := range r.live {
-		r.live[i] = true
+		flag := r.table[(i+1)*runPackSize-1]
+		if flag > 1 {
+			return nil, errRun
+		}
+		r.live[i], r.verified[i] = true, flag == 1
 	}
 	return r, nil
 }
@@ -136,7 +151,7 @@ func blocksFor(records uint64) int64 { return int64((records + blockRecords - 1)
 
 func (r *run) packs() int { return len(r.live) }
 
-func (r *run) packName(i uint32) Name { return Name(r.names[int(i)*len(Name{}):]) }
+func (r *run) packName(i uint32) Name { return Name(r.table[int(i)*runPackSize:]) }
 
 // block gives the records of block b, checked.
 func (r *run) block(b int64) ([]byte, error) {
@@ -197,11 +212,15 @@ func (r *run) eachEqual(b int64, recs []byte, i int, id *objects.ID, each func(r
 	}
 }
 
-// has reports whether a live pack holds the ID. It does not allocate.
-func (r *run) has(id *objects.ID) (bool, error) {
-	found := false
-	err := r.find(id, func(record) bool { found = true; return false })
-	return found, err
+// has reports whether a live pack that is verified holds the ID, and if none does, whether one does that is not. It does not
+// allocate.
+func (r *run) has(id *objects.ID) (found, doubtful bool, err error) {
+	err = r.find(id, func(rec record) bool {
+		found = r.verified[rec.pack]
+		doubtful = doubtful || !found
+		return !found
+	})
+	return found, doubtful, err
 }
 
 // findBlock gives the block whose first and last record enclose id; no records if there is none.

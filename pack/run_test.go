@@ -17,7 +17,7 @@ import (
 	"evault/objects"
 )
 
-// runFiles gives the paths of the runs on disk.
+// runFiles gives the paths of the runs on disk, unfinished ones included.
 func runFiles(t testing.TB, p *place) (files []string) {
 	t.Helper()
 	list, err := p.local.ReadDir(runsDir)
@@ -25,7 +25,9 @@ func runFiles(t testing.TB, p *place) (files []string) {
 		t.Fatal(err)
 	}
 	for _, e := range list {
-		files = append(files, path.Join(runsDir, e.Name()))
+		if file := path.Join(runsDir, e.Name()); file != marksName {
+			files = append(files, file)
+		}
 	}
 	return files
 }
@@ -107,7 +109,7 @@ func TestIndexThatLies(t *testing.T) {
 				recs = append(recs, r)
 			}
 			var m memoryRun
-			if err := writeRun(&m, crc, []Name{info.Name}, func(w *runWriter) error { return addSorted(w, recs) }); err != nil {
+			if err := writeRun(&m, crc, packsOf([]Name{info.Name}, true), func(w *runWriter) error { return addSorted(w, recs) }); err != nil {
 				t.Fatal(err)
 			}
 			for _, f := range runFiles(t, p) {
@@ -157,7 +159,7 @@ func TestLargeIndex(t *testing.T) {
 	for part := range uint64(parts) {
 		// Ascending IDs with even gaps and a little noise, so that nothing has to be sorted.
 		step := ^uint64(0) / n * parts
-		r, err := set.createFile([]Name{{byte(part)}}, func(w *runWriter) error {
+		r, err := set.createFile(packsOf([]Name{{byte(part)}}, true), func(w *runWriter) error {
 			for i := range n / parts {
 				rec := syntheticRecord(part, i, step)
 				if err := w.add(&rec); err != nil {
@@ -187,11 +189,11 @@ func TestLargeIndex(t *testing.T) {
 	const lookups = 200_000
 	for range lookups {
 		rec := syntheticRecord(rng.Uint64N(parts), rng.Uint64N(n/parts), step)
-		if found, bad := set.has(&rec.id); !found || bad != nil {
+		if found, _, bad := set.has(&rec.id); !found || bad != nil {
 			t.Fatalf("%s is not found", rec.id)
 		}
 		rec.id[31] ^= 0xff
-		if found, bad := set.has(&rec.id); found || bad != nil {
+		if found, _, bad := set.has(&rec.id); found || bad != nil {
 			t.Fatalf("%s is found", rec.id)
 		}
 	}

@@ -39,8 +39,8 @@ func (c *cursor) next() error {
 }
 
 // mergedTable gives the live packs of the runs, each once, and a cursor for each run that numbers by that table.
-func mergedTable(runs []*run) ([]Name, []*cursor) {
-	var names []Name
+func mergedTable(runs []*run) ([]knownPack, []*cursor) {
+	var packs []knownPack
 	number := make(map[Name]uint32)
 	cursors := make([]*cursor, len(runs))
 	for i, r := range runs {
@@ -52,15 +52,16 @@ func mergedTable(runs []*run) ([]Name, []*cursor) {
 			name := r.packName(uint32(p))
 			n, ok := number[name]
 			if !ok {
-				n = uint32(len(names))
+				n = uint32(len(packs))
 				number[name] = n
-				names = append(names, name)
+				packs = append(packs, knownPack{name: name})
 			}
+			packs[n].verified = packs[n].verified || r.verified[p]
 			remap[p] = n
 		}
 		cursors[i] = &cursor{run: r, remap: remap}
 	}
-	return names, cursors
+	return packs, cursors
 }
 
 // mergeRecords adds the records of all cursors to w in order. Runs are few, so the least is looked for one by one.

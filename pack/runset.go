@@ -30,24 +30,32 @@ type runSet struct {
 	crc *crc32.Table
 
 	writing sync.Mutex   // held by whoever changes the set, during all of the change
-	mu      sync.RWMutex // guards runs, and that none in use is unmapped
+	mu      sync.RWMutex // guards runs and doubted, and that no run in use is unmapped
 	runs    []*run
+	doubted map[Name]struct{} // live packs that are not verified
+
+	// Packs that were verified after a run was written, and how many of them are not on disk yet; see verified.go. They are
+	// used under writing only.
+	marks   map[Name]struct{}
+	unsaved int
 }
 
-// has reports whether some run knows the ID in a live pack. The error names the run that is damaged.
-func (s *runSet) has(id *objects.ID) (bool, *run) {
+// has reports whether some run knows the ID in a live pack that is verified; doubtful, if none does, whether one knows it in
+// a pack that is not. Bad names the run that is damaged.
+func (s *runSet) has(id *objects.ID) (found, doubtful bool, bad *run) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	for _, r := range s.runs {
-		found, err := r.has(id)
+		yes, perhaps, err := r.has(id)
 		if err != nil {
-			return false, r
+			return false, false, r
 		}
-		if found {
-			return true, nil
+		if yes {
+			return true, false, nil
 		}
+		doubtful = doubtful || perhaps
 	}
-	return false, nil
+	return false, doubtful, nil
 }
 
 // locate gives all places of an ID in live packs.
@@ -67,36 +75,44 @@ func (s *runSet) locate(id *objects.ID) ([]Location, *run) {
 	return found, nil
 }
 
-// first gives one place of an ID without allocating.
+// first gives one place of an ID without allocating, if possible in a pack that is verified: an object whose true place is
+// known is not looked for where a pack only claims to hold it.
 func (s *runSet) first(id *objects.ID) (loc Location, ok bool, bad *run) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	for _, r := range s.runs {
+		sure := false
 		err := r.find(id, func(rec record) bool {
-			loc = Location{Pack: r.packName(rec.pack), Frame: rec.frame, Place: rec.place}
-			ok = true
-			return false
+			if sure = r.verified[rec.pack]; sure || !ok {
+				loc = Location{Pack: r.packName(rec.pack), Frame: rec.frame, Place: rec.place}
+				ok = true
+			}
+			return !sure
 		})
 		if err != nil {
 			return Location{}, false, r
 		}
-		if ok {
-			return loc, true, nil
+		if sure {
+			break
 		}
 	}
-	return loc, false, nil
+	return loc, ok, nil
 }
 
-// setLive marks in every run which packs are in the store, and gives the packs that no run covers.
+// setLive marks in every run which packs are in the store and which are verified, and gives the packs that no run covers.
 func (s *runSet) setLive(present map[Name]struct{}) (uncovered []Name) {
-	covered := make(map[Name]struct{}, len(present))
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	covered := s.statuses()
+	s.doubted = nil
 	for _, r := range s.runs {
 		for i := range r.live {
 			name := r.packName(uint32(i))
 			_, r.live[i] = present[name]
-			covered[name] = struct{}{}
+			r.verified[i] = covered[name]
+			if r.live[i] && !r.verified[i] {
+				s.doubt(name)
+			}
 		}
 	}
 	for name := range present {
@@ -116,11 +132,47 @@ func (s *runSet) markLive(name Name, live bool) {
 	defer s.mu.Unlock()
 	for _, r := range s.runs {
 		for i := range r.live {
-			if r.packName(uint32(i)) == name {
-				r.live[i] = live
+			if r.packName(uint32(i)) != name {
+				continue
+			}
+			if r.live[i] = live; live && !r.verified[i] {
+				s.doubt(name)
+			}
+			if !live {
+				delete(s.doubted, name)
 			}
 		}
 	}
+}
+
+// revive makes those of the packs live that some run knows, and gives the others, each once. A pack may come back after it
+// was missing; what was verified of it stays so, because its name says what it holds.
+func (s *runSet) revive(names []Name) (unknown []Name) {
+	wanted := make(map[Name]bool, len(names)) // known?
+	for _, name := range names {
+		wanted[name] = false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, r := range s.runs {
+		for i := range r.live {
+			name := r.packName(uint32(i))
+			if _, ok := wanted[name]; !ok {
+				continue
+			}
+			wanted[name], r.live[i] = true, true
+			if !r.verified[i] {
+				s.doubt(name)
+			}
+		}
+	}
+	for _, name := range names {
+		if known, again := wanted[name]; again && !known {
+			unknown = append(unknown, name)
+			delete(wanted, name)
+		}
+	}
+	return unknown
 }
 
 // empty reports whether no pack is known.
@@ -136,7 +188,7 @@ func (s *runSet) load() (problems error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	errs := []error{err}
+	errs := []error{err, s.loadMarks()}
 	for _, e := range entries {
 		if strings.HasSuffix(e.Name(), runSuffix) {
 			errs = append(errs, s.loadRun(e.Name()))
@@ -184,23 +236,23 @@ func (s *runSet) removeFile(file string) error {
 }
 
 // create makes a run of records on disk or, if that fails, in memory. The run is not yet in the set.
-func (s *runSet) create(names []Name, fill func(w *runWriter) error) (*run, error) {
-	if r, err := s.createFile(names, fill); err == nil {
+func (s *runSet) create(packs []knownPack, fill func(w *runWriter) error) (*run, error) {
+	if r, err := s.createFile(packs, fill); err == nil {
 		return r, nil
 	}
-	return s.createInMemory(names, fill)
+	return s.createInMemory(packs, fill)
 }
 
-func (s *runSet) createInMemory(names []Name, fill func(w *runWriter) error) (*run, error) {
+func (s *runSet) createInMemory(packs []knownPack, fill func(w *runWriter) error) (*run, error) {
 	var m memoryRun
-	if err := writeRun(&m, s.crc, names, fill); err != nil {
+	if err := writeRun(&m, s.crc, packs, fill); err != nil {
 		return nil, err
 	}
 	return openRun("", vfs.NewMapping(m.data, nil), s.crc)
 }
 
 // createFile makes a run on disk. All packs in its table count as live.
-func (s *runSet) createFile(names []Name, fill func(w *runWriter) error) (*run, error) {
+func (s *runSet) createFile(packs []knownPack, fill func(w *runWriter) error) (*run, error) {
 	if err := s.fs.Mkdir(runsDir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, err
 	}
@@ -212,7 +264,7 @@ func (s *runSet) createFile(names []Name, fill func(w *runWriter) error) (*run, 
 	if err != nil {
 		return nil, err
 	}
-	err = writeRun(f, s.crc, names, fill)
+	err = writeRun(f, s.crc, packs, fill)
 	if err = errors.Join(err, f.Close()); err != nil {
 		return nil, errors.Join(err, s.fs.Remove(temp))
 	}
@@ -230,8 +282,8 @@ func (s *runSet) createFile(names []Name, fill func(w *runWriter) error) (*run, 
 	return r, nil
 }
 
-func writeRun(f runFile, crc *crc32.Table, names []Name, fill func(w *runWriter) error) error {
-	w, err := newRunWriter(f, crc, names)
+func writeRun(f runFile, crc *crc32.Table, packs []knownPack, fill func(w *runWriter) error) error {
+	w, err := newRunWriter(f, crc, packs)
 	if err != nil {
 		return err
 	}
@@ -245,6 +297,7 @@ func writeRun(f runFile, crc *crc32.Table, names []Name, fill func(w *runWriter)
 // If merging fails the set is still right. The damaged run, if that is why, is named.
 func (s *runSet) insert(r *run) (bad *run, err error) {
 	s.mu.Lock()
+	s.agree(r)
 	s.runs = append(s.runs, r)
 	s.sortRuns()
 	tail := s.runs[s.mergeFrom():]
@@ -268,8 +321,8 @@ func (s *runSet) mergeFrom() int {
 
 // merge replaces runs by one. s.writing is held.
 func (s *runSet) merge(old []*run) (bad *run, err error) {
-	names, cursors := mergedTable(old)
-	merged, err := s.createFile(names, func(w *runWriter) error { return mergeRecords(w, cursors) })
+	packs, cursors := mergedTable(old)
+	merged, err := s.createFile(packs, func(w *runWriter) error { return mergeRecords(w, cursors) })
 	if err != nil {
 		if errors.Is(err, errRun) {
 			return firstDamaged(old), err

@@ -19,7 +19,7 @@ type runFile interface {
 type runWriter struct {
 	f       runFile
 	crc     *crc32.Table
-	names   []Name
+	packs   []knownPack
 	buf     []byte // whole blocks, and one that is being filled
 	inBlock int
 	records uint64
@@ -29,23 +29,31 @@ type runWriter struct {
 // runBuffer is how many bytes are written at a time.
 const runBuffer = 64 * blockSize
 
-func newRunWriter(f runFile, crc *crc32.Table, names []Name) (*runWriter, error) {
-	w := &runWriter{f: f, crc: crc, names: names, buf: make([]byte, 0, runBuffer)}
+func newRunWriter(f runFile, crc *crc32.Table, packs []knownPack) (*runWriter, error) {
+	w := &runWriter{f: f, crc: crc, packs: packs, buf: make([]byte, 0, runBuffer)}
 	_, err := f.Write(make([]byte, len(w.header())))
 	return w, err
 }
 
 func (w *runWriter) header() []byte {
-	head := make([]byte, 0, roundUp(int64(runHead+len(w.names)*len(Name{})+sha256.Size)))
+	head := make([]byte, 0, roundUp(int64(runHead+len(w.packs)*runPackSize+sha256.Size)))
 	head = append(head, runMagic...)
 	head = binary.BigEndian.AppendUint32(head, runVersion)
-	head = binary.BigEndian.AppendUint32(head, uint32(len(w.names)))
+	head = binary.BigEndian.AppendUint32(head, uint32(len(w.packs)))
 	head = binary.BigEndian.AppendUint64(head, w.records)
-	for i := range w.names {
-		head = append(head, w.names[i][:]...)
+	for i := range w.packs {
+		head = append(head, w.packs[i].name[:]...)
+		head = append(head, flagOf(w.packs[i].verified))
 	}
 	sum := sha256.Sum256(head)
 	return append(head, sum[:]...)[:cap(head)]
+}
+
+func flagOf(b bool) byte {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 // add appends a record. One equal to the last is dropped.

@@ -18,9 +18,14 @@ import (
 // ID recomputed.
 //
 // Each, if not nil, is given every object that is good; data must be neither kept nor written to. An error of each stops
-// the work and is returned as it is. Damage does not stop it: the error joins a [DamagedError] for all that was found.
+// the work and is returned as it is. Damage does not stop it: the error joins a [DamagedError] for all that was found. A
+// pack that passes is no longer one of [DB.Unverified].
 func (db *DB) VerifyPack(ctx context.Context, name Name, each func(id objects.ID, kind objects.Kind, data []byte) error) error {
-	return db.VerifyFile(ctx, name.Path(), name, each)
+	err := db.VerifyFile(ctx, name.Path(), name, each)
+	if err == nil {
+		db.addProblem(db.set.markVerified(name))
+	}
+	return err
 }
 
 // VerifyFile is [DB.VerifyPack] for a file of the store that is to become the pack of that name, as in quarantine.
