@@ -11,7 +11,7 @@ const (
 
 // paint colours text on a terminal, unless NO_COLOR or --color says otherwise.
 func (a *app) paint(code, text string) string {
-	if text == "" || !a.colored() {
+	if text == "" || code == "" || !a.colored() {
 		return text
 	}
 	return "\x1b[" + code + "m" + text + "\x1b[m"

@@ -12,6 +12,7 @@ import (
 	"evault/objects"
 	"evault/pack"
 	"evault/refs"
+	"evault/remote"
 	"evault/repo"
 )
 
@@ -24,6 +25,7 @@ const (
 	exitLocked      = 11
 	exitNotUnlocked = 12
 	exitConflict    = 13
+	exitUnreachable = 14
 	exitDamaged     = 20
 	exitSecurity    = 21
 	exitInterrupted = 130
@@ -38,6 +40,8 @@ func (r reported) Error() string { return fmt.Sprintf("exit code %d", int(r)) }
 func exitKinds() []exitKind {
 	return []exitKind{
 		{context.Canceled, exitInterrupted, ""},
+		{remote.ErrWrongPeer, exitSecurity, hintWrongPeer},
+		{repo.ErrStoreReplaced, exitSecurity, hintReplaced},
 		{refs.ErrRollback, exitSecurity, hintRollback},
 		{repo.ErrSecurity, exitSecurity, hintSecurity},
 		{refs.ErrSecurity, exitSecurity, hintSecurity},
@@ -63,9 +67,20 @@ func exitKinds() []exitKind {
 		{errNoTerminal, exitNotUnlocked, hintPassphrase},
 		{keys.ErrNoSlot, exitNotUnlocked, "\"evault key list\" shows what opens this vault"},
 		{keys.ErrNoDevice, exitNotUnlocked, "this device is no member of the vault"},
+		{repo.ErrFetchFirst, exitConflict, "\"evault pull\" brings in what other devices did; then push again"},
+		{remote.ErrConflict, exitConflict, "other devices are pushing at this moment; push again"},
 		{repo.ErrConflict, exitConflict, ""},
 		{refs.ErrConflict, exitConflict, ""},
 		{repo.ErrUsage, exitUsage, ""},
+		{remote.ErrURL, exitUsage, "\"evault remote --help\" shows the forms of addresses"},
+		{remote.ErrDamaged, exitDamaged, "\"evault repair --from REMOTE\" sends it again from here"},
+		{remote.ErrVersion, exitFailed, "install the same evault on both sides"},
+		{remote.ErrRefused, exitFailed, "the owner of the host decides with \"evault peer\"; \"evault identity\" shows who this device is"},
+		{remote.ErrQuota, exitFailed, "the owner of the host can give more: \"evault peer quota\""},
+		{remote.ErrFull, exitFailed, "the owner of the remote must make room; nothing that was there is lost, and the next push goes on"},
+		{remote.ErrNoStore, exitFailed, "\"evault push\" makes it"},
+		{remote.ErrOtherVault, exitFailed, "each vault needs a place of its own: \"evault remote set-url\""},
+		{remote.ErrUnreachable, exitUnreachable, "nothing is lost: run the command again when it is there"},
 		{repo.ErrUnknownRevision, exitFailed, "\"evault log\" and \"evault branch\" show what there is"},
 		{repo.ErrUnsafeIdentity, exitFailed, "the identity file must be yours, a regular file, with mode 0600; if somebody may have read it, make a new one"},
 		{repo.ErrForeignOwner, exitFailed, "a vault of another user is not opened, because that user could have prepared it; change its owner or work as that user"},
@@ -75,6 +90,8 @@ func exitKinds() []exitKind {
 
 const (
 	hintSecurity   = "history is not what was seen before. Change nothing; compare with another copy or another device before trusting it"
+	hintWrongPeer  = "somebody may be in between, or the host has a new identity: ask its owner for \"evault identity\" before you change the address"
+	hintReplaced   = "if another disk is in its place, or the friend began anew: \"evault remote add --new-store NAME URL\" with the same name and address; if not, somebody hides what was there"
 	hintRollback   = "if you have put back an older copy yourself, or this folder is a copy and work went on in another one, \"evault repair --accept-older\" takes it; if not, somebody hides what came after"
 	hintDamaged    = "\"evault verify\" names everything that is damaged, \"evault repair\" restores what can be restored"
 	hintPassphrase = "give --passphrase-file or set EVAULT_PASSPHRASE_FILE or EVAULT_PASSPHRASE_COMMAND, or run evault on a terminal"

@@ -44,13 +44,14 @@ func newStatus(a *app) *cobra.Command {
 
 type statusJSON struct {
 	schema
-	Branch   string        `json:"branch,omitempty"`
-	Detached bool          `json:"detached"`
-	Head     string        `json:"head,omitempty"`
-	Clean    bool          `json:"clean"`
-	Changes  []changeJSON  `json:"changes"`
-	Problems []problemJSON `json:"problems"`
-	Notes    []string      `json:"notes"`
+	Branch   string         `json:"branch,omitempty"`
+	Detached bool           `json:"detached"`
+	Head     string         `json:"head,omitempty"`
+	Clean    bool           `json:"clean"`
+	Tracking []trackingJSON `json:"tracking"`
+	Changes  []changeJSON   `json:"changes"`
+	Problems []problemJSON  `json:"problems"`
+	Notes    []string       `json:"notes"`
 }
 
 func (a *app) runStatus(ctx context.Context, o statusOptions, args []string) error {
@@ -79,7 +80,7 @@ func (a *app) runStatus(ctx context.Context, o statusOptions, args []string) err
 func (a *app) showStatus(v *openVault, o statusOptions, r *repo.StatusResult) error {
 	switch {
 	case a.flags.json:
-		return a.emit(statusJSON{schemaOf("status"), r.Branch, r.Detached, idJSON(r.Head), r.Clean, changesJSON(r.Changes),
+		return a.emit(statusJSON{schemaOf("status"), r.Branch, r.Detached, idJSON(r.Head), r.Clean, trackingsJSON(r.Tracking), changesJSON(r.Changes),
 			problemsJSON(r.Problems), nonNil(r.Notes)})
 	case o.porcelain || o.nul || o.short:
 		a.shortStatus(v, o, r)
@@ -103,7 +104,7 @@ func (a *app) shortStatus(v *openVault, o statusOptions, r *repo.StatusResult) {
 		end = "\x00"
 	}
 	if o.branch {
-		a.printf("## %s%s", branchOrDetached(r), end)
+		a.printf("## %s%s%s", branchOrDetached(r), shortTracking(r.Tracking), end)
 	}
 	for _, c := range r.Changes {
 		look := lookOf(c.Kind)
@@ -148,6 +149,7 @@ func (a *app) longStatus(v *openVault, r *repo.StatusResult) {
 	} else {
 		a.printf("On branch %s\n", r.Branch)
 	}
+	a.showTracking(r.Tracking)
 	if r.Head.IsZero() {
 		a.printf("\nNo commits yet\n")
 	}

@@ -61,6 +61,8 @@ func (a *app) settings() repo.Settings {
 		Label:      hostName(),
 		Now:        a.env.Now,
 		Progress:   a.progress(),
+		Dial:       a.dial,
+		Dir:        a.dir,
 		Superuser:  os.Geteuid() == 0,
 		UserID:     os.Geteuid(), // -1 on Windows
 	}

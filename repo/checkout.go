@@ -64,6 +64,9 @@ func (r *Repository) checkoutTarget(ctx context.Context, o CheckoutOptions) (*de
 	_, isBranch := view.Ref(branchPrefix + o.Revision)
 	unborn := view.Head.Branch == o.Revision && !isBranch && o.Revision != ""
 	if o.Branch && !isBranch && !unborn {
+		if from, ok := r.onlyTracking(o.Revision); ok { // as git does: the branch is made where the remote has it
+			return r.createTarget(ctx, CheckoutOptions{Create: o.Revision, Revision: from})
+		}
 		return nil, fmt.Errorf("%w: no branch %q%s", ErrUnknownRevision, o.Revision, r.suggest(o.Revision))
 	}
 	d := &destination{op: refs.Operation{Name: "checkout", Description: "to " + o.Revision}}
@@ -84,6 +87,20 @@ func (r *Repository) checkoutTarget(ctx context.Context, o CheckoutOptions) (*de
 		d.op.HeadAfter = refs.Head{Commit: d.id}
 	}
 	return d, nil
+}
+
+// onlyTracking finds the one remote that has a branch of a name.
+func (r *Repository) onlyTracking(branch string) (revision string, ok bool) {
+	var found []string
+	for _, one := range r.Remotes() {
+		if _, has := r.refs.View().Ref(trackingPrefix + one.Name + "/" + branch); has {
+			found = append(found, one.Name+"/"+branch)
+		}
+	}
+	if len(found) != 1 {
+		return "", false
+	}
+	return found[0], true
 }
 
 func (r *Repository) createTarget(ctx context.Context, o CheckoutOptions) (*destination, error) {

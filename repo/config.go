@@ -26,6 +26,13 @@ type Config struct {
 	Format FormatConfig `toml:"format,omitempty"`
 	User   UserConfig   `toml:"user,omitempty"`
 	Core   CoreConfig   `toml:"core,omitempty"`
+	// Remotes are obeyed only in a vault's own file.
+	Remotes map[string]RemoteConfig `toml:"remotes,omitempty"`
+}
+
+// RemoteConfig is one place that a vault is pushed to.
+type RemoteConfig struct {
+	URL string `toml:"url"`
 }
 
 // FormatConfig says what wrote a vault.
@@ -149,7 +156,7 @@ func describeConfigError(err error) error {
 // MergeConfig lays a vault's configuration over the user's.
 func MergeConfig(user, vault Config) Config {
 	merged := user
-	merged.Format = vault.Format
+	merged.Format, merged.Remotes = vault.Format, vault.Remotes
 	for _, k := range ConfigKeys() {
 		if v := k.get(&vault); v != "" && !k.UserOnly {
 			_ = k.set(&merged, v) // it was valid when it was read

@@ -72,8 +72,19 @@ func Init(ctx context.Context, p Places, s Settings, o InitOptions) (*InitResult
 		RecoveryWords: made.RecoveryWords, Notes: made.Notes}, nil
 }
 
-// build writes a vault under a temporary name and renames it.
-func build(ctx context.Context, p Places, s Settings, made *keys.Created, branch string) (err error) {
+// build makes the folder of a new vault.
+func build(ctx context.Context, p Places, s Settings, made *keys.Created, branch string) error {
+	return buildVault(p, func(vault vfs.FS) error {
+		config := Config{Format: FormatConfig{Version: configVersion}}
+		if err := fillVault(vault, made.Vault.ID(), config, made.Files, made.LocalOnly); err != nil {
+			return err
+		}
+		return firstRecord(ctx, vault, p, s, made.Vault, refs.Operation{Name: "init", Description: "new vault", HeadAfter: refs.Head{Branch: branch}})
+	})
+}
+
+// buildVault has the folder of a vault filled under a temporary name, and renames it.
+func buildVault(p Places, fill func(vault vfs.FS) error) (err error) {
 	var random [8]byte
 	rand.Read(random[:])
 	temp := buildingPrefix + hex.EncodeToString(random[:])
@@ -89,7 +100,7 @@ func build(ctx context.Context, p Places, s Settings, made *keys.Created, branch
 	if err != nil {
 		return err
 	}
-	err = errors.Join(fill(ctx, vault, p, s, made, branch), vault.Close())
+	err = errors.Join(fill(vault), vault.Close())
 	if err != nil {
 		return err
 	}
@@ -99,30 +110,27 @@ func build(ctx context.Context, p Places, s Settings, made *keys.Created, branch
 	return p.Work.SyncDir(".")
 }
 
-// fill writes everything of a new vault below vault.
-func fill(ctx context.Context, vault vfs.FS, p Places, s Settings, made *keys.Created, branch string) error {
+// fillVault writes everything of a new vault but its first record.
+func fillVault(vault vfs.FS, id keys.VaultID, config Config, files, localOnly []keys.File) error {
 	for _, dir := range []string{storeDir, localDir, "store/roster", "store/keyring", "store/slots", "store/packs",
 		"store/logs", "store/incoming", "store/damaged", "local/slots", "local/outbox"} {
 		if err := vault.Mkdir(dir, 0o700); err != nil {
 			return err
 		}
 	}
-	if err := writeConfig(vault, Config{Format: FormatConfig{Version: configVersion}}); err != nil {
+	if err := writeConfig(vault, config); err != nil {
 		return err
 	}
-	if err := vfs.PublishNew(vault, localDir+"/"+vaultIDName, []byte(made.Vault.ID().String()+"\n"), 0o600); err != nil {
+	if err := vfs.PublishNew(vault, localDir+"/"+vaultIDName, []byte(id.String()+"\n"), 0o600); err != nil {
 		return err
 	}
-	if err := writeKeyFiles(vault, made.Files, made.LocalOnly); err != nil {
+	if err := writeKeyFiles(vault, files, localOnly); err != nil {
 		return err
 	}
 	if err := vault.SyncDir("."); err != nil {
 		return err
 	}
-	if err := vault.SyncDir(storeDir); err != nil {
-		return err
-	}
-	return firstRecord(ctx, vault, p, s, made.Vault, branch)
+	return vault.SyncDir(storeDir)
 }
 
 // writeKeyFiles publishes rosters, keyrings and slots, in their order. Their names are hashes: what is there is the same.
@@ -142,7 +150,7 @@ func writeKeyFiles(vault vfs.FS, lists ...[]keys.File) error {
 }
 
 // firstRecord begins the log of the local store: from here on HEAD is on a branch that has no commit yet.
-func firstRecord(ctx context.Context, vault vfs.FS, p Places, s Settings, v *keys.Vault, branch string) error {
+func firstRecord(ctx context.Context, vault vfs.FS, p Places, s Settings, v *keys.Vault, op refs.Operation) error {
 	store, err := vault.Sub(storeDir)
 	if err != nil {
 		return err
@@ -165,10 +173,8 @@ func firstRecord(ctx context.Context, vault vfs.FS, p Places, s Settings, v *key
 	if err != nil {
 		return err
 	}
-	now, zone := stamp(s.now())
-	_, err = log.Append(ctx, refs.Operation{Name: "init", Description: "new vault", Time: now, Zone: zone,
-		HeadAfter: refs.Head{Branch: branch}})
-	if err != nil {
+	op.Time, op.Zone = stamp(s.now())
+	if _, err = log.Append(ctx, op); err != nil {
 		return err
 	}
 	return log.SyncHead(vault)

@@ -30,6 +30,10 @@ var (
 	ErrDamaged = errors.New("damage found")
 	// ErrSecurity says that somebody changed history: a rollback, a fork, a bad signature.
 	ErrSecurity = errors.New("security")
+	// ErrStoreReplaced says that a remote does not hold the store any more that was seen there. It is ErrSecurity.
+	ErrStoreReplaced = fmt.Errorf("%w: the store of a remote was replaced", ErrSecurity)
+	// ErrFetchFirst says that a branch of a remote has moved to where this vault has not followed.
+	ErrFetchFirst = fmt.Errorf("%w: fetch first", ErrConflict)
 	// ErrUnknownRevision says that a revision names nothing.
 	ErrUnknownRevision = errors.New("unknown revision")
 	// ErrPathNotFound says that a path is not in the work tree or in the commit.

@@ -200,6 +200,8 @@ func (r *Repository) refNames() map[objects.ID][]string {
 			names[id] = append(names[id], branch)
 		case strings.HasPrefix(name, tagPrefix):
 			names[id] = append(names[id], "tag: "+strings.TrimPrefix(name, tagPrefix))
+		case strings.HasPrefix(name, trackingPrefix):
+			names[id] = append(names[id], strings.TrimPrefix(name, trackingPrefix))
 		default:
 			names[id] = append(names[id], name)
 		}

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"evault/internal/vfs"
+	"evault/keys"
+	"evault/remote"
 )
 
 // VaultDir is the name of the folder, inside the work tree, that holds a vault.
@@ -45,9 +47,22 @@ type Settings struct {
 	Superuser bool
 	// ExcludesFile holds the ignore patterns that the user keeps for every vault (core.excludes-file); nil: none.
 	ExcludesFile []byte
+	// Dial begins a conversation with a place. Nil means that there are no remotes: for tests.
+	Dial Dialer
+	// Dir is the absolute path of the working directory: relative addresses of remotes begin there.
+	Dir string
 	// UserID is the numeric ID of the user who runs this process; -1 where the system has none. A vault that belongs to
 	// somebody else is refused.
 	UserID int
+}
+
+// Dialer begins a conversation with the place at an address, as this device.
+type Dialer func(ctx context.Context, at remote.URL, o DialOptions) (remote.Site, error)
+
+// DialOptions are what a conversation depends on besides the address.
+type DialOptions struct {
+	Identity    *keys.Identity
+	UploadLimit int64 // bytes a second; 0: none
 }
 
 func (s Settings) now() time.Time {

@@ -15,6 +15,7 @@ import (
 //
 //	HEAD, @           where the work tree is
 //	main, v1, heads/main
+//	friend/main       a branch of a remote, as last seen
 //	0123abcd          the beginning of an ID, 8 digits or more
 //	REV~2, REV^, REV^2   ancestors, as in git
 //	main@{1}, @{1}    what a branch, or HEAD, was so many operations ago
@@ -102,7 +103,7 @@ func (r *Repository) resolveBase(ctx context.Context, name string) (objects.ID, 
 		}
 		return objects.ID{}, fmt.Errorf("%w %q: there is no commit yet", ErrUnknownRevision, "HEAD")
 	}
-	for _, full := range []string{name, branchPrefix + name, tagPrefix + name, strings.TrimPrefix(name, "refs/")} {
+	for _, full := range []string{name, branchPrefix + name, tagPrefix + name, trackingPrefix + name, strings.TrimPrefix(name, "refs/")} {
 		if id, ok := view.Ref(full); ok {
 			return r.peel(ctx, id)
 		}
@@ -170,7 +171,7 @@ func (r *Repository) resolvePrefix(ctx context.Context, prefix string) (objects.
 func (r *Repository) suggest(name string) string {
 	best, distance := "", 3
 	for full := range r.refs.View().All() {
-		short := strings.TrimPrefix(strings.TrimPrefix(full, branchPrefix), tagPrefix)
+		short := strings.TrimPrefix(strings.TrimPrefix(strings.TrimPrefix(full, branchPrefix), tagPrefix), trackingPrefix)
 		if d := editDistance(name, short, distance); d < distance || d == distance && short < best {
 			best, distance = short, d
 		}

@@ -2,6 +2,7 @@ package repo
 
 import (
 	"context"
+	"fmt"
 
 	"evault/internal/vfs"
 	"evault/objects"
@@ -19,8 +20,9 @@ type StatusOptions struct {
 type StatusResult struct {
 	Branch   string // empty when HEAD is detached
 	Detached bool
-	Head     objects.ID // zero before the first commit
-	Changes  []Change   // ascending by path
+	Head     objects.ID       // zero before the first commit
+	Changes  []Change         // ascending by path
+	Tracking []TrackingStatus // the branch compared with the remotes that have it, by name of the remote
 	Problems []Problem
 	Notes    []string
 	Clean    bool // nothing differs; untracked names do not count
@@ -53,7 +55,11 @@ func (r *Repository) Status(ctx context.Context, o StatusOptions) (*StatusResult
 	if nowErr == nil { // else the disk is read-only or full, and nothing can be kept
 		r.keepRefreshed(ctx, index, found.Refreshed, asOf)
 	}
-	return r.describeStatus(found), incomplete(problemsOf(found.Problems))
+	out := r.describeStatus(found)
+	if out.Tracking, err = r.tracking(ctx); err != nil {
+		out.Notes = append(out.Notes, fmt.Sprintf("the remotes could not be compared: %v", err))
+	}
+	return out, incomplete(problemsOf(found.Problems))
 }
 
 // keepRefreshed writes refreshed keys if nobody holds the lock. It is an optimisation: what goes wrong costs time only.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"evault/objects"
 	"evault/refs"
@@ -93,7 +94,7 @@ func (r *Repository) undoable(ctx context.Context) (found *refs.Record, finished
 			finished = true
 		case rec.Body.Operation == "undo":
 			undone++
-		case changesNothing(rec.Body): // repair, accept: nothing to take back
+		case changesNothing(rec.Body), isAboutRemotes(rec.Body): // repair, accept, push, fetch: nothing to take back here
 		case undone > 0:
 			undone--
 		default:
@@ -105,10 +106,20 @@ func (r *Repository) undoable(ctx context.Context) (found *refs.Record, finished
 	if err != nil {
 		return nil, false, err
 	}
-	if found == nil || found.Body.Operation == "init" {
+	if found == nil || found.Body.Operation == "init" || found.Body.Operation == "clone" {
 		return nil, false, ErrNothingToUndo
 	}
 	return found, finished, nil
+}
+
+// isAboutRemotes says that an operation only notes what was seen of remotes.
+func isAboutRemotes(b *refs.Body) bool {
+	for _, c := range b.Changes {
+		if !strings.HasPrefix(c.Name, trackingPrefix) {
+			return false
+		}
+	}
+	return len(b.Changes) > 0 && b.HeadBefore == b.HeadAfter
 }
 
 func changesNothing(b *refs.Body) bool { return len(b.Changes) == 0 && b.HeadBefore == b.HeadAfter }

@@ -1,0 +1,101 @@
+package commands
+
+import (
+	"context"
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"evault/repo"
+)
+
+func newPull(a *app) *cobra.Command {
+	var o repo.PullOptions
+	cmd := &cobra.Command{
+		Use:   "pull [REMOTE [BRANCH]]",
+		Short: "Fetch, and bring in what other devices have committed",
+		Long: `Fetch, and bring the remote's branch of the same name, or BRANCH, into the current one. Where this device has committed
+nothing of its own the branch moves forward; else the changes are merged. Changes of different files merge by themselves;
+where both sides changed the same file nothing happens (exit code 13), and both versions stay where they are: "main" and
+"friend/main". Work that is in no commit is never overwritten.`,
+		Example: `  evault pull
+  evault pull friend
+  evault pull friend main --ff-only`,
+		Args:              between(0, 2, "a remote and a branch"),
+		ValidArgsFunction: a.completePush,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				o.Remote = args[0]
+			}
+			if len(args) > 1 {
+				o.Branch = args[1]
+			}
+			return a.runPull(cmd.Context(), o)
+		},
+	}
+	cmd.Flags().BoolVar(&o.FastForwardOnly, "ff-only", false, "refuse to merge")
+	return cmd
+}
+
+type pullJSON struct {
+	schema
+	Fetch     *fetchJSON `json:"fetch,omitempty"`
+	Branch    string     `json:"branch"`
+	Kind      string     `json:"kind,omitempty"` // "up-to-date", "fast-forward", "merge"
+	Commit    string     `json:"commit,omitempty"`
+	Conflicts []string   `json:"conflicts"`
+	Written   int64      `json:"written"`
+	Deleted   int64      `json:"deleted"`
+	Error     string     `json:"error,omitempty"`
+}
+
+func (a *app) runPull(ctx context.Context, o repo.PullOptions) error {
+	return a.withVault(ctx, repo.Writing, func(v *openVault) error {
+		r, err := v.Pull(ctx, o)
+		if r == nil {
+			return err
+		}
+		a.screen.clear()
+		if a.flags.json {
+			return errors.Join(err, a.emit(pullDocument(r, err)))
+		}
+		if r.Fetch != nil {
+			a.showFetch(r.Fetch, false)
+		}
+		a.showMerge(r.Merge)
+		return err
+	})
+}
+
+func pullDocument(r *repo.PullResult, err error) pullJSON {
+	out := pullJSON{schema: schemaOf("pull"), Branch: r.Branch, Conflicts: []string{}}
+	if r.Fetch != nil {
+		doc := fetchDocument(r.Fetch, nil)
+		out.Fetch = &doc
+	}
+	if m := r.Merge; m != nil {
+		out.Kind, out.Commit, out.Written, out.Deleted = m.Kind, idJSON(m.Commit), m.Written, m.Deleted
+	}
+	var conflict *repo.MergeConflictError
+	if errors.As(err, &conflict) {
+		out.Conflicts = nonNil(conflict.Paths)
+	}
+	if err != nil {
+		out.Error = harmless(sentence(err))
+	}
+	return out
+}
+
+func (a *app) showMerge(m *repo.MergeResult) {
+	if m == nil {
+		return
+	}
+	switch m.Kind {
+	case "up-to-date":
+		a.say("Already up to date\n")
+	case "fast-forward":
+		a.say("Fast-forward to %s: %s written, %s deleted\n", m.Commit.Short(), count(m.Written, "file"), count(m.Deleted, "file"))
+	default:
+		a.say("Merged as %s: %s written, %s deleted\n", m.Commit.Short(), count(m.Written, "file"), count(m.Deleted, "file"))
+	}
+}

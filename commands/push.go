@@ -1,0 +1,127 @@
+package commands
+
+import (
+	"context"
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"evault/repo"
+)
+
+type pushOptions struct {
+	repo.PushOptions
+	allRemotes bool
+	limit      string
+}
+
+func newPush(a *app) *cobra.Command {
+	var o pushOptions
+	cmd := &cobra.Command{
+		Use:   "push [REMOTE] [BRANCH...]",
+		Short: "Send branches to a remote",
+		Long: `Send the current branch, or those named, to a remote, with what their commits need and the remote lacks. Without REMOTE it is
+origin, or the only one there is. The place sees ciphertext and sizes, and can check every byte without reading any.
+
+If another device has advanced a branch meanwhile, that branch is left alone (exit code 13): "evault pull" brings in what it
+did. A remote that cannot be reached is exit code 14, which a nightly job may ignore. An interrupted push is continued by the
+next one; what has arrived is not sent again.`,
+		Example: `  evault push
+  evault push friend
+  evault push friend main photos
+  evault push --all-remotes --all --limit-upload 2M
+  evault push friend --delete experiment`,
+		ValidArgsFunction: a.completePush,
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
+			switch {
+			case o.allRemotes && len(args) > 0:
+				return usagef(cmd, "--all-remotes and a remote contradict each other")
+			case o.All && (len(args) > 1 || o.Delete):
+				return usagef(cmd, "--all pushes every branch: name none, and delete none")
+			}
+			if o.limit != "" {
+				if o.UploadLimit, err = parseRate(o.limit); err != nil {
+					return usagef(cmd, "--limit-upload: %w", err)
+				}
+			}
+			return a.runPush(cmd.Context(), o, args)
+		},
+	}
+	f := cmd.Flags()
+	f.BoolVar(&o.All, "all", false, "every branch")
+	f.BoolVarP(&o.allRemotes, "all-remotes", "a", false, "to every remote, one after the other")
+	f.BoolVarP(&o.Delete, "delete", "d", false, "remove the branches from the remote (their commits stay in its log)")
+	f.BoolVar(&o.Rewrite, "rewrite", false, "move branches even to commits that do not descend from where they are there")
+	f.BoolVarP(&o.DryRun, "dry-run", "n", false, "only say what would be sent")
+	f.StringVar(&o.limit, "limit-upload", "", "send at most `RATE` bytes a second, as 500K or 2M")
+	return cmd
+}
+
+// completePush suggests remotes, then branches.
+func (a *app) completePush(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+	if len(args) == 0 {
+		return a.completeRemotes(1)(cmd, args, typed)
+	}
+	return a.completeBranches(-1)(cmd, args, typed)
+}
+
+type pushJSON struct {
+	schema
+	Remote   string       `json:"remote"`
+	URL      string       `json:"url"`
+	Created  bool         `json:"created"`
+	DryRun   bool         `json:"dry_run"`
+	Updates  []updateJSON `json:"updates"`
+	Packs    int          `json:"packs"`
+	Bytes    int64        `json:"bytes"`
+	Seconds  float64      `json:"seconds"`
+	Problems []string     `json:"problems"`
+	Error    string       `json:"error,omitempty"`
+}
+
+func (a *app) runPush(ctx context.Context, o pushOptions, args []string) error {
+	if len(args) > 1 {
+		o.Branches = args[1:]
+	}
+	return a.withVault(ctx, repo.Writing, func(v *openVault) error {
+		return a.eachRemote(v, o.allRemotes, args, func(name string) error {
+			begun := a.env.Now()
+			one := o.PushOptions
+			one.Remote = name
+			r, err := v.Push(ctx, one)
+			if r == nil {
+				return err
+			}
+			a.screen.clear()
+			took := a.env.Now().Sub(begun)
+			if a.flags.json {
+				out := pushJSON{schemaOf("push"), r.Remote, r.URL, r.Created, o.DryRun, updatesJSON(r.Updates), r.Packs, r.Bytes,
+					took.Seconds(), textsOf(r.Problems), ""}
+				if err != nil {
+					out.Error = harmless(sentence(err))
+				}
+				return errors.Join(err, a.emit(out))
+			}
+			a.showPush(r, o.DryRun)
+			return err
+		})
+	})
+}
+
+func (a *app) showPush(r *repo.PushResult, dryRun bool) {
+	a.showProblems(r.Remote, r.Problems)
+	moved := false
+	for _, u := range r.Updates {
+		moved = moved || u.Kind != repo.UpdateUpToDate
+	}
+	if !moved && r.Packs == 0 {
+		a.say("%s: everything up to date\n", r.Remote)
+		return
+	}
+	verb := "sent"
+	if dryRun {
+		verb = "would send"
+	}
+	a.say("To %s: %s %s, %s\n", r.Remote, verb, count(r.Packs, "pack"), size(r.Bytes))
+	a.showUpdates(r.Updates, func(b string) string { return b }, func(b string) string { return r.Remote + "/" + b })
+}

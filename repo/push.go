@@ -1,0 +1,465 @@
+package repo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"evault/objects"
+	"evault/pack"
+	"evault/refs"
+	"evault/remote"
+)
+
+// PushOptions say what to push where.
+type PushOptions struct {
+	Remote      string   // empty: the default one
+	Branches    []string // empty: the current one
+	All         bool     // every branch
+	Delete      bool     // remove Branches from the remote
+	Rewrite     bool     // move branches to commits that do not descend from where they are
+	DryRun      bool     // only say what would be pushed
+	UploadLimit int64    // bytes a second; 0: none
+}
+
+// PushResult says what a push has done.
+type PushResult struct {
+	Remote   string
+	URL      string
+	Created  bool        // the store was made
+	Updates  []RefUpdate // what was asked for, ascending by name
+	Packs    int         // packs sent
+	Bytes    int64       // their bytes
+	Problems []error     // as FetchResult.Problems: they did not keep the push from its end
+}
+
+// maxPushTries bounds how often a push starts over because another device was faster, on other branches than these.
+const maxPushTries = 16
+
+// Push brings branches of this vault to a remote, with what their commits need: packs as they are, then one record there.
+// A branch that another device has advanced meanwhile is left alone: the error is ErrFetchFirst, other branches are pushed.
+//
+// The vault stays usable for other commands while packs are sent. An interrupted push is continued by the next one: packs
+// that have arrived are not sent again.
+func (r *Repository) Push(ctx context.Context, o PushOptions) (*PushResult, error) {
+	name := o.Remote
+	if name == "" {
+		var err error
+		if name, err = r.defaultRemote(); err != nil {
+			return nil, err
+		}
+	}
+	branches, err := r.branchesToPush(o)
+	if err != nil {
+		return nil, err
+	}
+	m := r.settings.startMeter("talking to " + name)
+	defer m.close()
+	c, err := r.converse(ctx, name, converseOptions{create: !o.DryRun && !o.Delete, limit: o.UploadLimit})
+	if errors.Is(err, remote.ErrNoStore) && o.DryRun {
+		return r.wouldCreate(ctx, name, branches)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := r.release(); err != nil {
+		return nil, errors.Join(err, c.close())
+	}
+	p := &pushing{conversation: c, o: o, branches: branches, meter: m, result: &PushResult{Remote: name, URL: c.url.String(), Created: c.created}}
+	err = p.run(ctx)
+	p.result.Problems = unique(c.problems)
+	if err == nil {
+		err = verdict(p.result.Problems)
+	}
+	return p.result, errors.Join(err, c.close())
+}
+
+// branchesToPush gives the branches by name, ascending.
+func (r *Repository) branchesToPush(o PushOptions) ([]string, error) {
+	view := r.refs.View()
+	if o.All {
+		var all []string
+		for full := range view.All() {
+			if b, ok := strings.CutPrefix(full, branchPrefix); ok {
+				all = append(all, b)
+			}
+		}
+		return all, nil
+	}
+	if len(o.Branches) == 0 {
+		if o.Delete {
+			return nil, usagef("say which branches to delete on the remote")
+		}
+		if view.Head.Branch == "" {
+			return nil, usagef("HEAD is detached: say which branch to push")
+		}
+		if _, ok := view.Ref(branchPrefix + view.Head.Branch); !ok {
+			return nil, conflictf("branch %s has no commit yet: there is nothing to push", view.Head.Branch)
+		}
+		return []string{view.Head.Branch}, nil
+	}
+	for _, b := range o.Branches {
+		if err := refs.ValidateBranchName(b); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrUsage, err)
+		}
+		if _, ok := view.Ref(branchPrefix + b); !ok && !o.Delete {
+			return nil, fmt.Errorf("%w: no branch %q%s", ErrUnknownRevision, b, r.suggest(b))
+		}
+	}
+	list := slices.Clone(o.Branches)
+	slices.Sort(list)
+	return slices.Compact(list), nil
+}
+
+// wouldCreate is a dry run against a place that holds nothing yet.
+func (r *Repository) wouldCreate(ctx context.Context, name string, branches []string) (*PushResult, error) {
+	result := &PushResult{Remote: name, URL: r.config.Remotes[name].URL, Created: true}
+	var tips []objects.ID
+	for _, b := range branches {
+		id, _ := r.refs.View().Ref(branchPrefix + b)
+		tips = append(tips, id)
+		result.Updates = append(result.Updates, RefUpdate{Branch: b, New: id, Kind: UpdateNew})
+	}
+	packs, err := r.packsFor(ctx, tips, nil, func(pack.Name) bool { return false })
+	for _, p := range packs {
+		result.Packs++
+		result.Bytes += p.Size
+	}
+	return result, err
+}
+
+// pushing is one push on its way.
+type pushing struct {
+	*conversation
+	o        PushOptions
+	branches []string
+	meter    *meter
+	result   *PushResult
+	sent     map[[32]byte]bool // packs that are at the remote for sure
+}
+
+func (p *pushing) run(ctx context.Context) error {
+	if err := p.takeFiles(ctx); err != nil {
+		return err
+	}
+	if !p.o.DryRun {
+		if err := p.giveFiles(ctx); err != nil {
+			return err
+		}
+	}
+	for try := 1; ; try++ {
+		again, err := p.attempt(ctx)
+		if err == nil || !again || try == maxPushTries {
+			return errors.Join(err, p.rejected())
+		}
+		select { // let the others finish
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(time.Duration(try) * 5 * time.Millisecond):
+		}
+	}
+}
+
+// attempt compares, sends and records. again says that another device was faster, and that it may be tried again.
+func (p *pushing) attempt(ctx context.Context) (again bool, err error) {
+	if err := p.takeRecords(ctx); err != nil {
+		return false, err
+	}
+	if err := p.open(nil); err != nil {
+		return false, err
+	}
+	if err := p.decide(ctx); err != nil {
+		return false, err
+	}
+	op, err := p.operation(ctx)
+	if err != nil || op == nil {
+		return false, errors.Join(err, p.follow(ctx))
+	}
+	if p.o.DryRun {
+		return false, nil
+	}
+	op.Time, op.Zone = stamp(p.repo.settings.now())
+	p.meter.enter("recording", 0, 0)
+	_, err = p.refs.Append(ctx, *op)
+	var missing *remote.MissingPacksError
+	switch {
+	case errors.Is(err, remote.ErrConflict):
+		return true, fmt.Errorf("%s: %w", p.name, err)
+	case errors.As(err, &missing): // lost since it said that it has them
+		for _, lost := range missing.Packs {
+			delete(p.sent, lost.Name)
+		}
+		return true, fmt.Errorf("%s: %w", p.name, err)
+	case errors.Is(err, refs.ErrNotPinned):
+		p.repo.notes = append(p.repo.notes, err.Error())
+	case err != nil:
+		return false, fmt.Errorf("recording the push at %s: %w", p.name, err)
+	}
+	return false, p.follow(ctx)
+}
+
+// decide says for every branch what is to become of it.
+func (p *pushing) decide(ctx context.Context) error {
+	p.result.Updates = nil
+	ours, theirs := p.repo.refs.View(), p.refs.View()
+	for _, b := range p.branches {
+		u := RefUpdate{Branch: b}
+		u.Old, _ = theirs.Ref(branchPrefix + b)
+		if !p.o.Delete {
+			u.New, _ = ours.Ref(branchPrefix + b)
+		}
+		also := divergedIDs(theirs, branchPrefix+b)
+		if err := p.judge(ctx, &u, also); err != nil {
+			return err
+		}
+		p.result.Updates = append(p.result.Updates, u)
+	}
+	return nil
+}
+
+// divergedIDs are the commits of a ref that several devices moved apart from each other; none if they agree.
+func divergedIDs(v *refs.View, name string) []objects.ID {
+	for _, d := range v.Diverged {
+		if d.Name == name {
+			return d.IDs
+		}
+	}
+	return nil
+}
+
+func (p *pushing) judge(ctx context.Context, u *RefUpdate, diverged []objects.ID) error {
+	switch {
+	case u.Old == u.New && len(diverged) == 0:
+		u.Kind = UpdateUpToDate
+		return nil
+	case u.New.IsZero():
+		u.Kind = UpdateDeleted
+		return nil
+	case u.Old.IsZero():
+		u.Kind = UpdateNew
+		return nil
+	}
+	u.Kind = UpdateForward
+	for _, there := range append(diverged, u.Old) {
+		if there == u.New {
+			continue
+		}
+		known, err := p.repo.hasCommit(ctx, there)
+		if err != nil {
+			return err
+		}
+		forward := false
+		if known {
+			if forward, err = p.repo.descends(u.New, there); err != nil {
+				return err
+			}
+		}
+		switch {
+		case forward:
+		case p.o.Rewrite:
+			u.Kind = UpdateRewritten
+		case !known:
+			u.Kind, u.Reason = UpdateRefused, "another device has advanced it: fetch first"
+			return nil
+		default:
+			u.Kind, u.Reason = UpdateRefused, "not a fast-forward: it does not descend from what is there"
+			return nil
+		}
+	}
+	return nil
+}
+
+// hasCommit says whether a commit is in the local store.
+func (r *Repository) hasCommit(ctx context.Context, id objects.ID) (bool, error) {
+	db, err := r.database()
+	if err != nil {
+		return false, err
+	}
+	_, err = db.Get(ctx, id, objects.KindCommit)
+	if errors.Is(err, objects.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// rejected is the error of a push of which some branches were refused.
+func (p *pushing) rejected() error {
+	var names []string
+	for _, u := range p.result.Updates {
+		if u.Kind == UpdateRefused {
+			names = append(names, u.Branch+" ("+u.Reason+")")
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	return &kindError{ErrFetchFirst, p.name + " refused " + strings.Join(names, ", "), nil}
+}
+
+// operation makes the record of the push, and sends the packs that it needs first; nil if there is nothing to record.
+func (p *pushing) operation(ctx context.Context) (*refs.Operation, error) {
+	op := &refs.Operation{Name: "push", Description: "from " + p.repo.vault.Device().Label, HeadAfter: p.repo.refs.View().Head}
+	var tips []objects.ID
+	for _, u := range p.result.Updates {
+		if u.Kind == UpdateRefused || u.Kind == UpdateUpToDate {
+			continue
+		}
+		op.Changes = append(op.Changes, refs.Change{Name: branchPrefix + u.Branch, Old: u.Old, New: u.New})
+		if !u.New.IsZero() {
+			tips = append(tips, u.New)
+		}
+	}
+	if op.Changes = slices.DeleteFunc(op.Changes, func(c refs.Change) bool { return c.Old == c.New }); len(op.Changes) == 0 {
+		return nil, nil
+	}
+	live, err := p.refs.Packs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	isLive := func(n pack.Name) bool {
+		_, ok := slices.BinarySearchFunc(live, refs.Pack{Name: n}, comparePackNames)
+		return ok
+	}
+	needed, err := p.repo.packsFor(ctx, tips, p.knownThere(ctx), isLive)
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range needed {
+		op.PacksAdded = append(op.PacksAdded, refs.Pack{Name: n.Name, Size: uint64(n.Size)})
+	}
+	op.PacksNeeded = op.PacksAdded
+	return op, p.sendPacks(ctx, op.PacksAdded)
+}
+
+// knownThere lists the commits that the remote has and that are here too.
+func (p *pushing) knownThere(ctx context.Context) (known []objects.ID) {
+	for full, id := range p.refs.View().All() {
+		if !isTag(full) {
+			if ok, err := p.repo.hasCommit(ctx, id); ok && err == nil {
+				known = append(known, id)
+			}
+		}
+	}
+	return known
+}
+
+// sendPacks brings packs to the remote, and those that records signed earlier and not yet accepted speak of.
+func (p *pushing) sendPacks(ctx context.Context, packs []refs.Pack) error {
+	packs = slices.Clone(packs)
+	for _, rec := range p.refs.Pending() {
+		packs = append(packs, rec.Added...)
+	}
+	slices.SortFunc(packs, comparePackNames)
+	packs = slices.CompactFunc(packs, func(a, b refs.Pack) bool { return a.Name == b.Name })
+	if len(packs) == 0 {
+		return nil
+	}
+	if p.sent == nil {
+		there, err := p.store.Packs(ctx)
+		if err != nil {
+			return fmt.Errorf("listing the packs of %s: %w", p.name, err)
+		}
+		p.sent = make(map[[32]byte]bool, len(there))
+		for _, t := range there {
+			p.sent[t.Name] = true
+		}
+	}
+	packs = slices.DeleteFunc(packs, func(q refs.Pack) bool { return p.sent[q.Name] })
+	var total int64
+	for _, q := range packs {
+		total += int64(q.Size)
+	}
+	if p.o.DryRun {
+		p.result.Packs, p.result.Bytes = len(packs), total
+		return nil
+	}
+	return p.upload(ctx, packs, total)
+}
+
+func (p *pushing) upload(ctx context.Context, packs []refs.Pack, total int64) error {
+	p.meter.enter("sending", total, int64(len(packs)))
+	var count, bytes atomic.Int64
+	group, inner := errgroup.WithContext(ctx)
+	group.SetLimit(packsInFlight)
+	for _, q := range packs {
+		group.Go(func() error {
+			if err := inner.Err(); err != nil {
+				return err
+			}
+			if err := p.sendOne(inner, q); err != nil {
+				return fmt.Errorf("sending pack %s to %s: %w", q, p.name, err)
+			}
+			count.Add(1)
+			bytes.Add(int64(q.Size))
+			return nil
+		})
+	}
+	err := group.Wait()
+	p.result.Packs += int(count.Load())
+	p.result.Bytes += bytes.Load()
+	if err == nil {
+		for _, q := range packs {
+			p.sent[q.Name] = true
+		}
+	}
+	return err
+}
+
+func (c *conversation) sendPack(ctx context.Context, q refs.Pack, m *meter) error {
+	var counted int64
+	err := c.store.PutPack(ctx, q, func() (io.ReadCloser, error) {
+		m.add(0, -counted) // from the start again
+		counted = 0
+		f, err := c.repo.store.Open(pack.Name(q.Name).Path())
+		if err != nil {
+			return nil, err
+		}
+		return &packFile{countingReader{r: f, count: func(n int) { counted += int64(n); m.add(0, int64(n)) }}, f}, nil
+	})
+	if err != nil {
+		return err
+	}
+	m.add(1, int64(q.Size)-counted)
+	return nil
+}
+
+func (p *pushing) sendOne(ctx context.Context, q refs.Pack) error { return p.sendPack(ctx, q, p.meter) }
+
+// packFile is a pack on its way out.
+type packFile struct {
+	countingReader
+	io.Closer
+}
+
+// follow moves the remote-tracking branches to where the remote's branches are now, by a record in the local log.
+func (p *pushing) follow(ctx context.Context) error {
+	if p.o.DryRun {
+		return nil
+	}
+	return p.repo.reacquire(ctx, func() error {
+		op := refs.Operation{Name: "push", Description: "to " + p.name}
+		view := p.refs.View()
+		for _, u := range p.result.Updates {
+			if u.Kind == UpdateRefused {
+				continue
+			}
+			now, _ := view.Ref(branchPrefix + u.Branch)
+			full := trackingPrefix + p.name + "/" + u.Branch
+			was, _ := p.repo.refs.View().Ref(full)
+			if was != now {
+				op.Changes = append(op.Changes, refs.Change{Name: full, Old: was, New: now})
+			}
+		}
+		if len(op.Changes) == 0 {
+			return nil
+		}
+		return p.repo.record(ctx, op)
+	})
+}
