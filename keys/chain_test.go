@@ -221,3 +221,75 @@ func TestChainStartsAtItsVault(t *testing.T) {
 		t.Errorf("roster 1 as roster 0: %v", err)
 	}
 }
+
+// A member who is no admin can seal rosters and keyrings, and nobody takes them in. What a newer evault sealed is neither
+// taken in nor held against anybody.
+func TestAdoptRefusesWhatAMemberForges(t *testing.T) {
+	id, err := NewIdentity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	created, err := NewVault(NewVaultOptions{Identity: id})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := created.Vault
+	_, outsider, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seal := func(edit func(*Roster), key ed25519.PrivateKey) File {
+		next := v.roster.successor()
+		edit(next)
+		next.sortLists()
+		next.sign(key)
+		f, err := sealRoster(next, v.id, 1, &v.secret)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f
+	}
+	ring := *v.ring
+	ring.epochs = append(append([]numberedKey(nil), ring.epochs...), numberedKey{2, random32()})
+	forged, err := sealKeyring(&ring, &v.secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := newSealer(&v.secret, v.id, labelRoster)
+	if err != nil {
+		t.Fatal(err)
+	}
+	header := controlHeader(rosterMagic, rosterFileVersion, 1, 2)
+	later := contentFile(rosterDir, 2, s.SealCommitted(append([]byte(nil), header...), pad([]byte{2, 2}, rosterStep), header))
+	signature := seal(func(r *Roster) {}, v.ownKeys.signing)
+	broken, err := DecodeRoster(v.roster.Encode())
+	if err != nil {
+		t.Fatal(err)
+	}
+	broken.Number, broken.Signature[0] = 2, broken.Signature[0]^1
+	unsigned, err := sealRoster(broken, v.id, 1, &v.secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		file File
+		want error
+	}{
+		"an outsider's roster":    {seal(func(*Roster) {}, outsider), ErrTampered},
+		"another vault's roster":  {seal(func(r *Roster) { r.Vault[0] ^= 1 }, v.ownKeys.signing), ErrForeign},
+		"a bad signature":         {unsigned, ErrSignature},
+		"a keyring with more":     {forged, ErrTampered},
+		"a newer evault's roster": {later, ErrNewer},
+	} {
+		accepted, refused, later := v.Adopt([]File{c.file})
+		if len(accepted) != 0 || len(later) != 0 || len(refused) != 1 || !errors.Is(refused[0], c.want) {
+			t.Errorf("%s: accepted %v, refused %v, later %v", name, accepted, refused, later)
+		}
+		if errors.Is(refused[0], ErrNewer) != (c.want == ErrNewer) {
+			t.Errorf("%s: %v", name, refused[0])
+		}
+	}
+	if accepted, _, _ := v.Adopt([]File{signature}); len(accepted) != 1 {
+		t.Error("the admin's own roster is not accepted")
+	}
+}

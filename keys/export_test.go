@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"path"
-	"slices"
 	"strings"
 )
 
@@ -23,13 +22,4 @@ func RenameByContent(name string, data []byte) string {
 // AddCheapRecoveryWords is AddRecoveryWordsSlot with little scrypt work.
 func AddCheapRecoveryWords(v *Vault, work int) (string, ChangeSet, error) {
 	return v.addRecoveryWords(work)
-}
-
-// Revoke signs a roster that expels a device.
-func Revoke(v *Vault, key [32]byte) (ChangeSet, error) {
-	return v.change(func(next *Roster, _ *ChangeSet) error {
-		next.Devices = slices.DeleteFunc(next.Devices, func(d DeviceEntry) bool { return d.Key == key })
-		next.Revocations = append(next.Revocations, Revocation{Device: key, Cutoffs: []Cutoff{{Log: [32]byte{1}, Sequence: 5}}})
-		return nil
-	})
 }

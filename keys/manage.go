@@ -34,7 +34,7 @@ var (
 // lists, which do no harm.
 type ChangeSet struct {
 	Add       []File
-	Remove    []string // names of files
+	Remove    []string // names of files; some may be gone already
 	LocalOnly []File   // must not leave this machine (names begin with local/)
 	Notes     []string // sentences to show
 }

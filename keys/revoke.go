@@ -35,7 +35,7 @@ func (v *Vault) RevokeDevice(key [32]byte, cutoffs []Cutoff) (ChangeSet, error) 
 			return fmt.Errorf("key %x: %w", key[:8], ErrNotMember)
 		}
 		next.Devices = slices.DeleteFunc(next.Devices, func(d DeviceEntry) bool { return d.Key == key })
-		next.dropDeviceSlots(c, func(device [32]byte) bool { return device == key })
+		next.dropSlots(c, func(s *SlotEntry) bool { return s.Kind == SlotDevice && s.Device == key })
 		if len(next.Slots) == 0 {
 			return ErrLastSlot
 		}
@@ -45,17 +45,6 @@ func (v *Vault) RevokeDevice(key [32]byte, cutoffs []Cutoff) (ChangeSet, error) 
 		}
 		c.Notes = append(c.Notes, "the device keeps what it has read and the keys it knew, and hosts may let it in until its key is revoked there, too")
 		return nil
-	})
-}
-
-// dropDeviceSlots takes the slots of some devices off a draft.
-func (r *Roster) dropDeviceSlots(c *ChangeSet, of func(device [32]byte) bool) {
-	r.Slots = slices.DeleteFunc(r.Slots, func(s SlotEntry) bool {
-		if s.Kind != SlotDevice || !of(s.Device) {
-			return false
-		}
-		c.Remove = append(c.Remove, s.fileName())
-		return true
 	})
 }
 
