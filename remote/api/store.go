@@ -1,0 +1,234 @@
+package api
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+
+	"evault/keys"
+	"evault/refs"
+	"evault/remote"
+)
+
+// store is a vault's store on a host, seen by a client.
+type store struct {
+	site  *site
+	vault keys.VaultID
+}
+
+// Close ends the conversation about this vault; that with the host goes on.
+func (s *store) Close() error { return nil }
+
+// path is the path of something of the vault. A host has no "only vault", so one must be named.
+func (s *store) path(rest string) (string, error) {
+	if s.vault.IsZero() {
+		return "", fmt.Errorf("%s: %w: which vault is not said", s.site.o.Name, remote.ErrNoStore)
+	}
+	return vaultPath(s.vault, rest), nil
+}
+
+// get reads something of the vault.
+func (s *store) get(ctx context.Context, rest string, limit int64) ([]byte, error) {
+	path, err := s.path(rest)
+	if err != nil {
+		return nil, err
+	}
+	return s.site.get(ctx, path, limit)
+}
+
+// tell asks the host to do something with the vault.
+func (s *store) tell(ctx context.Context, method, rest string, body []byte) error {
+	path, err := s.path(rest)
+	if err != nil {
+		return err
+	}
+	return s.site.tell(ctx, method, path, body)
+}
+
+// maxInfo is the greatest size in bytes of what a host says about itself.
+const maxInfo = 16 << 10
+
+// Info says what the host is and allows.
+func (s *store) Info(ctx context.Context) (remote.Info, error) {
+	data, err := s.get(ctx, "", maxInfo)
+	if err != nil {
+		return remote.Info{}, err
+	}
+	info, err := s.readInfo(data)
+	if err == nil && info.Store == (refs.StoreID{}) {
+		err = fmt.Errorf("%s: %w", s.site.o.Name, remote.ErrNoStore)
+	}
+	return info, err
+}
+
+// Create makes an empty store.
+func (s *store) Create(ctx context.Context) (remote.Info, error) {
+	path, err := s.path("")
+	if err != nil {
+		return remote.Info{}, err
+	}
+	data, _, err := s.site.do(ctx, maxInfo, func() request {
+		return request{method: http.MethodPut, path: path, want: []int{http.StatusOK}}
+	})
+	if err != nil {
+		return remote.Info{}, err
+	}
+	info, err := s.readInfo(data)
+	if err == nil && info.Store == (refs.StoreID{}) {
+		err = s.site.malformed(errors.New("a store was made that has no ID"))
+	}
+	return info, err
+}
+
+// readInfo reads what a host says about itself and checks that it is about this vault.
+func (s *store) readInfo(data []byte) (remote.Info, error) {
+	info, err := decodeInfo(data)
+	if err != nil {
+		return remote.Info{}, s.site.malformed(err)
+	}
+	if info.Vault != s.vault {
+		return remote.Info{}, fmt.Errorf("%s: %w: %v", s.site.o.Name, remote.ErrOtherVault, info.Vault)
+	}
+	return info, nil
+}
+
+// decodeInfo reads the document.
+func decodeInfo(data []byte) (info remote.Info, err error) {
+	var b infoBody
+	if err := json.Unmarshal(data, &b); err != nil {
+		return info, err
+	}
+	if info.Vault, err = keys.ParseVaultID(b.Vault); err != nil {
+		return remote.Info{}, err
+	}
+	if b.Store != "" {
+		if len(b.Store) != 2*len(info.Store) {
+			return remote.Info{}, errors.New("the ID of the store has another length")
+		}
+		if _, err := hex.Decode(info.Store[:], []byte(b.Store)); err != nil || info.Store.String() != b.Store {
+			return remote.Info{}, errors.New("the ID of the store is not lower-case hexadecimal")
+		}
+	}
+	if info.Permissions, err = remote.ParsePermissions(b.Permissions); err != nil {
+		return remote.Info{}, errors.New("unknown permissions")
+	}
+	info.Quota, info.Used, info.Software = b.Quota, b.Used, clean(b.Software, maxSoftware)
+	return info, nil
+}
+
+// Files lists the rosters, keyrings and slots.
+func (s *store) Files(ctx context.Context) ([]remote.FileInfo, error) {
+	data, err := s.get(ctx, "/files", maxFileList)
+	if err != nil {
+		return nil, err
+	}
+	files, err := fileList().decode(data)
+	return files, s.site.malformed(err)
+}
+
+// File reads one of them.
+func (s *store) File(ctx context.Context, name string) ([]byte, error) {
+	if _, err := remote.CheckFileName(name); err != nil {
+		return nil, err
+	}
+	return s.get(ctx, "/files/"+name, remote.MaxFile)
+}
+
+// PutFile stores one.
+func (s *store) PutFile(ctx context.Context, name string, data []byte) error {
+	if err := remote.CheckFile(name, data); err != nil {
+		return err
+	}
+	if len(data) > remote.MaxFile {
+		return fmt.Errorf("%w: %s: larger than %d bytes", remote.ErrMismatch, name, remote.MaxFile)
+	}
+	return s.tell(ctx, http.MethodPut, "/files/"+name, data)
+}
+
+// DeleteFile removes a slot.
+func (s *store) DeleteFile(ctx context.Context, name string) error {
+	if _, err := remote.CheckFileName(name); err != nil {
+		return err
+	}
+	return s.tell(ctx, http.MethodDelete, "/files/"+name, nil)
+}
+
+// Heads gives the newest position of every log.
+func (s *store) Heads(ctx context.Context) ([]refs.Position, error) {
+	data, err := s.get(ctx, "/heads", maxHeadList)
+	if err != nil {
+		return nil, err
+	}
+	heads, err := headList().decode(data)
+	return heads, s.site.malformed(err)
+}
+
+// Records reads a log from a sequence on. After a broken connection it goes on where it got to.
+func (s *store) Records(ctx context.Context, tag refs.Tag, from uint64, each func(data []byte) error) error {
+	path, err := s.path("/logs/" + tag.String())
+	if err != nil {
+		return err
+	}
+	begun, stopped := from, error(nil)
+	err = s.site.retry(ctx, func() error {
+		begun = from
+		return s.records(ctx, path+"?from="+strconv.FormatUint(from, 10), func(data []byte) error {
+			from++
+			stopped = each(data)
+			return stopped
+		})
+	}, func() bool { return from > begun })
+	if stopped != nil {
+		return stopped
+	}
+	return err
+}
+
+// records reads one answer.
+func (s *store) records(ctx context.Context, path string, each func(data []byte) error) error {
+	resp, err := s.site.send(ctx, request{method: http.MethodGet, path: path, want: []int{http.StatusOK}})
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close() // nothing of it is wanted any more
+	frames := frameReader{r: bufio.NewReaderSize(resp.Body, 64<<10)}
+	for {
+		data, err := frames.next()
+		if form := (formError{}); errors.As(err, &form) {
+			return s.site.malformed(err)
+		}
+		if err != nil {
+			return s.site.broken(resp.Request.Context(), nil, err)
+		}
+		if err := each(data); err != nil {
+			return err
+		}
+	}
+}
+
+// Append adds records to a log.
+func (s *store) Append(ctx context.Context, records [][]byte, heads []refs.Position) error {
+	if len(records) == 0 {
+		return nil
+	}
+	total := 0
+	for _, r := range records {
+		total += len(r)
+	}
+	if len(records) > remote.MaxAppend || total > remote.MaxAppendBytes {
+		return fmt.Errorf("%w: %d records of %d bytes are more than one call carries", remote.ErrMismatch, len(records), total)
+	}
+	first, _, err := refs.DecodeHeader(records[0])
+	if err != nil {
+		return fmt.Errorf("%w: %w", remote.ErrMismatch, err)
+	}
+	heads = slices.SortedFunc(slices.Values(heads), func(a, b refs.Position) int { return bytes.Compare(a.Tag[:], b.Tag[:]) })
+	return s.tell(ctx, http.MethodPost, "/logs/"+first.Tag.String(), appendRequest(heads, records))
+}
