@@ -11,17 +11,21 @@ import (
 
 func newVerify(a *app) *cobra.Command {
 	var o repo.VerifyOptions
-	var sample string
+	var sample, remoteName string
 	cmd := &cobra.Command{
 		Use:   "verify",
 		Short: "Prove that everything in the vault is there and right",
 		Long: `Prove that everything in the vault is there and right: every pack, every object, every commit and its signature, every
 record of the log, and that no commit lacks anything. What is damaged is named, with the first commit and path that need it.
 
+--remote proves a remote instead: its logs record by record, every pack by the hash that the place computes, and because it
+may lie about that, packs chosen at random by reading them back (5 %, or --sample).
+
 Exit codes: 20 damage found, 21 somebody changed history.`,
 		Example: `  evault verify
   evault verify --quick
-  evault verify --sample 5%`,
+  evault verify --sample 5%
+  evault verify --remote friend`,
 		Args: between(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			if sample != "" {
@@ -29,11 +33,18 @@ Exit codes: 20 damage found, 21 somebody changed history.`,
 					return usagef(cmd, "--sample: %w", err)
 				}
 			}
+			if remoteName != "" {
+				if o.Quick {
+					return usagef(cmd, "--quick and --remote contradict each other")
+				}
+				return a.runVerifyRemote(cmd.Context(), repo.VerifyRemoteOptions{Remote: remoteName, Sample: o.Sample})
+			}
 			return a.runVerify(cmd.Context(), o)
 		},
 	}
 	f := cmd.Flags()
 	f.BoolVar(&o.Quick, "quick", false, "of packs only their hashes, and no walk through the history")
+	f.StringVar(&remoteName, "remote", "", "prove this `REMOTE` and not the vault here")
 	f.StringVar(&sample, "sample", "", "prove the contents of so many packs, chosen at random (`PERCENT`, as 5%)")
 	return cmd
 }
