@@ -31,9 +31,8 @@ const version = 1
 const (
 	maxLabel     = 255
 	maxRecipient = 4096
-	maxURL       = 2048
-	// MaxURLs is how many remotes' URLs an admitted device is told.
-	MaxURLs = 16
+	// MaxURLs is how many remotes' URLs an admitted device is told; each has at most remote.MaxURL bytes.
+	MaxURLs = 8
 
 	headerSize = 3
 	helloSize  = 2 + cpace.ShareSize
@@ -76,7 +75,7 @@ type DeviceGrant struct {
 	Vault  keys.VaultID
 	Role   keys.Role
 	Roster [32]byte // the hash of the roster that admits it, without which no copy of the vault is new enough
-	URLs   []string // of the vault's remotes, as clone takes them; at most MaxURLs
+	URLs   []string // of the vault's remotes, as clone takes them; what is over MaxURLs is not told
 }
 
 type hello struct {
@@ -177,7 +176,7 @@ func (g *DeviceGrant) encode() []byte {
 func decodeDeviceGrant(body []byte) (*DeviceGrant, error) {
 	d := wire.NewDecoder(body, malformed)
 	g := &DeviceGrant{Role: keys.Role(d.Uint8("role")), Roster: d.Array32("roster")}
-	g.URLs = takeTexts(&d, MaxURLs, maxURL, "URL")
+	g.URLs = takeTexts(&d, MaxURLs, remote.MaxURL, "URL")
 	if d.Err() == nil && (g.Role < keys.RoleReader || g.Role > keys.RoleAdmin) {
 		d.Fail(fmt.Errorf("%w: a role of a later evault", ErrMessage))
 	}

@@ -330,6 +330,7 @@ func (s *server) admit(ctx context.Context, c *channel, r request, result *Resul
 	d := s.options.Device
 	g, err := d.Admit(ctx, keys.DeviceEntry{Key: r.key, Device: c.peerID(), Role: d.Role, Label: r.label, Recipient: r.recipient})
 	g.Vault, g.Role = d.Vault, d.Role
+	g.URLs = g.URLs[:min(len(g.URLs), MaxURLs)]
 	result.Device = &g
 	return g.encode(), err
 }

@@ -79,19 +79,21 @@ func CheckAddress(address string) error {
 
 func plainBase32() *base32.Encoding { return base32.StdEncoding.WithPadding(base32.NoPadding) }
 
-// uri writes "evault-pair:1?d=<device ID>&s=<secret>&a=<address>&a=...".
+// uri writes "evault-pair:1?a=<address>&a=...&d=<device ID>&s=<secret>". What has a fixed length comes last, so that a text
+// that was cut off is noticed.
 func (t Target) uri() (string, error) {
 	if len(t.addresses) == 0 || len(t.addresses) > MaxAddresses {
 		return "", fmt.Errorf("%w: %d addresses (from 1 to %d are possible)", ErrTarget, len(t.addresses), MaxAddresses)
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s1?d=%s&s=%s", Scheme, strings.ReplaceAll(t.device.String(), "-", ""), plainBase32().EncodeToString(t.proof))
+	b.WriteString(Scheme + "1?")
 	for _, a := range t.addresses {
 		if err := CheckAddress(a); err != nil {
 			return "", err
 		}
-		b.WriteString("&a=" + url.QueryEscape(a))
+		b.WriteString("a=" + url.QueryEscape(a) + "&")
 	}
+	fmt.Fprintf(&b, "d=%s&s=%s", strings.ReplaceAll(t.device.String(), "-", ""), plainBase32().EncodeToString(t.proof))
 	return b.String(), nil
 }
 
