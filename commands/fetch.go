@@ -100,6 +100,12 @@ func (a *app) showFetch(r *repo.FetchResult, dryRun bool) {
 // eachRemote runs use for the named remote, the default one (an empty name), or all of them. One that fails does not keep
 // the others from their turn.
 func (a *app) eachRemote(v *openVault, all bool, args []string, use func(name string) error) error {
+	said := len(v.Notes())
+	defer func() {
+		for _, n := range v.Notes()[said:] {
+			a.note("%s", n)
+		}
+	}()
 	switch {
 	case len(args) > 0:
 		return use(args[0])

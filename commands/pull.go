@@ -51,7 +51,11 @@ type pullJSON struct {
 
 func (a *app) runPull(ctx context.Context, o repo.PullOptions) error {
 	return a.withVault(ctx, repo.Writing, func(v *openVault) error {
+		said := len(v.Notes())
 		r, err := v.Pull(ctx, o)
+		for _, n := range v.Notes()[said:] {
+			a.note("%s", n)
+		}
 		if r == nil {
 			return err
 		}

@@ -1,11 +1,13 @@
 package repo
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"evault/internal/vfs"
 	"evault/objects"
@@ -241,6 +243,7 @@ func (c *conversation) send(ctx context.Context, records [][]byte) error {
 		}
 	}
 	c.heads = append(c.heads, at)
+	slices.SortFunc(c.heads, func(a, b refs.Position) int { return bytes.Compare(a.Tag[:], b.Tag[:]) })
 	return nil
 }
 
