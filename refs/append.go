@@ -292,7 +292,7 @@ func exists(fsys vfs.FS, name string) (bool, error) {
 
 // recordWritten does what follows once a record is durable: pin and cache.
 func (r *Refs) recordWritten(rec *Record) error {
-	defer func() { r.warn(writeCache(r.o.Local, r.sealer, r.cacheKey(), r.fold)) }()
+	defer r.storeFold()
 	if err := r.pins.publish(rec.Position()); err != nil {
 		return fmt.Errorf("%s: %w: %w", rec.Position(), ErrNotPinned, err)
 	}

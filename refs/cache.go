@@ -1,11 +1,14 @@
 package refs
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 
 	"evault/internal/vfs"
 	"evault/internal/wire"
@@ -23,10 +26,27 @@ const (
 	maxCache     = 256 << 20
 )
 
-// cacheKey is what a cache is good for: another roster may accept other records.
+// cacheKey is what a cache is good for: other rosters may accept other records.
 type cacheKey struct {
 	store  StoreID
-	roster [32]byte
+	roster [32]byte // the newest, or, in a conflict or if packs were asked for, a hash that says so
+}
+
+func newCacheKey(o *Options, packs bool) cacheKey {
+	heads := o.Vault.RosterHeads()
+	if len(heads) == 1 && !packs {
+		return cacheKey{o.StoreID, o.Vault.RosterHash()}
+	}
+	b := fmt.Appendf(nil, "packs %t", packs)
+	var hashes [][32]byte
+	for _, h := range heads {
+		hashes = append(hashes, h.Hash())
+	}
+	slices.SortFunc(hashes, func(x, y [32]byte) int { return bytes.Compare(x[:], y[:]) })
+	for i := range hashes {
+		b = append(b, hashes[i][:]...)
+	}
+	return cacheKey{o.StoreID, sha256.Sum256(b)}
 }
 
 func (k cacheKey) aad() []byte {

@@ -115,7 +115,8 @@ func (r *Refs) Problems() []error {
 // the outbox. Whoever was told that the operation failed may be about to repeat it.
 func (r *Refs) Finished(seq uint64) bool { return slices.Contains(r.finished, place{r.own, seq}) }
 
-func (r *Refs) cacheKey() cacheKey { return cacheKey{r.o.StoreID, r.o.Vault.RosterHash()} }
+// cacheKey is what a fold is stored under: one made by asking for packs is not one made without.
+func (r *Refs) cacheKey() cacheKey { return newCacheKey(&r.o, r.o.HasPack != nil) }
 
 // readFold folds the logs, from the cache if it fits. changed says that the cache is not up to date.
 func (r *Refs) readFold(ctx context.Context) (changed bool, err error) {
@@ -156,7 +157,7 @@ func foldAll(ctx context.Context, o *Options, c *checker, pinned map[Tag]Positio
 			}
 			logs = append(logs, one)
 		}
-		a, err := accept(newFold, logs, o.Vault, pinned)
+		a, err := acceptWith(newFold, logs, o.Vault, pinned, o.HasPack)
 		if err != nil || again || !a.hidden() {
 			return a, err
 		}
@@ -176,7 +177,7 @@ func (a *acceptance) hidden() bool {
 // continueCache gives the stored fold continued by what follows it; nil if there is none, or if anything at all is odd: then
 // everything is read, and what is wrong gets its name. The error is for Warn.
 func (r *Refs) continueCache(ctx context.Context, tags []Tag) (f *fold, advanced bool, err error) {
-	f, err = readCache(r.o.Local, r.sealer, r.cacheKey())
+	f, err = r.storedFold()
 	if f == nil || len(f.logs) > len(tags) {
 		return nil, false, err
 	}
@@ -202,7 +203,7 @@ func (r *Refs) continueCache(ctx context.Context, tags []Tag) (f *fold, advanced
 	}
 	if advanced {
 		a, err := accept(func() *fold { return f }, logs, r.o.Vault, nil)
-		if err != nil || len(a.problems) > 0 {
+		if err != nil || len(a.problems) > 0 || r.o.HasPack != nil && a.lacks(r.o.HasPack) {
 			return nil, false, nil
 		}
 	}
@@ -211,6 +212,22 @@ func (r *Refs) continueCache(ctx context.Context, tags []Tag) (f *fold, advanced
 		return nil, false, err
 	}
 	return f, advanced, nil
+}
+
+// storedFold reads the cache. One for which packs were asked serves those who do not ask, too.
+func (r *Refs) storedFold() (*fold, error) {
+	f, err := readCache(r.o.Local, r.sealer, r.cacheKey())
+	if f != nil || err != nil || r.o.HasPack != nil {
+		return f, err
+	}
+	return readCache(r.o.Local, r.sealer, newCacheKey(&r.o, true))
+}
+
+// storeFold replaces the cache, unless packs were missing: what is held back for that may be accepted any moment.
+func (r *Refs) storeFold() {
+	if !lackedPacks(r.problems) {
+		r.warn(writeCache(r.o.Local, r.sealer, r.cacheKey(), r.fold))
+	}
 }
 
 // needsFullFold says that records cannot simply be added to a stored fold.
@@ -306,7 +323,7 @@ func (r *Refs) settle(changed bool) error {
 		}
 	}
 	if changed {
-		r.warn(writeCache(r.o.Local, r.sealer, r.cacheKey(), r.fold))
+		r.storeFold()
 	}
 	return nil
 }

@@ -3,7 +3,6 @@ package refs
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 )
 
@@ -50,51 +49,6 @@ func strangers(l listing, logs []*acceptedLog) []error {
 		}
 	}
 	return out
-}
-
-// missingPacks compares the packs that accepted records have added and not condemned with what is there.
-func (a *acceptance) missingPacks(has func(Pack) bool) error {
-	live := a.packs()
-	var missing []Pack
-	for _, p := range live {
-		if !has(p) {
-			missing = append(missing, p)
-		}
-	}
-	if len(missing) == 0 {
-		return nil
-	}
-	return &MissingPacksError{Missing: missing, Total: len(live)}
-}
-
-// packs gives the packs added and not condemned, ascending.
-func (a *acceptance) packs() []Pack {
-	live := make(map[[32]byte]Pack)
-	for _, l := range a.logs {
-		for _, rec := range l.records[:l.next] {
-			for _, p := range rec.Added {
-				live[p.Name] = p
-			}
-		}
-	}
-	for _, l := range a.logs {
-		for _, rec := range l.records[:l.next] {
-			for _, p := range rec.Condemned {
-				delete(live, p.Name)
-			}
-		}
-	}
-	return slices.SortedFunc(maps.Values(live), comparePacks)
-}
-
-// Packs gives the packs that the accepted records of all logs have added and not condemned, ascending by name. It reads
-// every record.
-func (r *Refs) Packs(ctx context.Context) ([]Pack, error) {
-	a, err := foldAll(ctx, &r.o, r.checker, r.pins.known)
-	if err != nil {
-		return nil, err
-	}
-	return a.packs(), nil
 }
 
 // same says that two folds amount to the same.
