@@ -15,7 +15,8 @@ import (
 
 type cloneOptions struct {
 	repo.CloneOptions
-	dir string
+	dir  string
+	bare bool
 }
 
 func newClone(a *app) *cobra.Command {
@@ -28,15 +29,24 @@ the addresses; "evault remote list" on another device prints them complete.
 
 The vault is opened by this device's slot, if an admin device has admitted it and the address names the vault; else by the
 passphrase or the recovery words, and then this device becomes a member of its own. An interrupted clone is continued by
-the same command.`,
+the same command.
+
+--bare makes no work tree: DIR becomes another place to push to and clone from, with all branches, as a USB disk is.`,
 		Example: `  evault clone /mnt/usb/vault
   evault clone user@nas:backup photos
-  evault clone evault://friend.example/#ABCDEFG-... documents`,
+  evault clone evault://friend.example/#ABCDEFG-... documents
+  evault clone --bare friend:vault /mnt/usb/vault`,
 		Args: between(1, 2, "an address and a folder"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.URL = args[0]
 			if len(args) > 1 {
 				o.dir = args[1]
+			}
+			if o.bare {
+				if o.Branch != "" || len(args) < 2 {
+					return usagef(cmd, "--bare takes every branch, and needs a folder")
+				}
+				return a.runCloneBare(cmd.Context(), o)
 			}
 			return a.runClone(cmd.Context(), o)
 		},
@@ -45,6 +55,7 @@ the same command.`,
 	f.StringVarP(&o.Remote, "origin", "o", "origin", "what to call the remote (`NAME`)")
 	f.StringVarP(&o.Branch, "branch", "b", "", "check out this `BRANCH`")
 	f.BoolVar(&o.NoCheckout, "no-checkout", false, "fetch only, write no files")
+	f.BoolVar(&o.bare, "bare", false, "make a place to push to, without a work tree")
 	f.StringVar(&o.Label, "label", "", "what to call this device in the vault (default: its host name)")
 	return cmd
 }

@@ -95,17 +95,21 @@ func (a *app) runPush(ctx context.Context, o pushOptions, args []string) error {
 			a.screen.clear()
 			took := a.env.Now().Sub(begun)
 			if a.flags.json {
-				out := pushJSON{schemaOf("push"), r.Remote, r.URL, r.Created, o.DryRun, updatesJSON(r.Updates), r.Packs, r.Bytes,
-					took.Seconds(), textsOf(r.Problems), ""}
-				if err != nil {
-					out.Error = harmless(sentence(err))
-				}
-				return errors.Join(err, a.emit(out))
+				return errors.Join(err, a.emit(pushDocument(r, o.DryRun, took.Seconds(), err)))
 			}
 			a.showPush(r, o.DryRun)
 			return err
 		})
 	})
+}
+
+func pushDocument(r *repo.PushResult, dryRun bool, seconds float64, err error) pushJSON {
+	out := pushJSON{schemaOf("push"), r.Remote, r.URL, r.Created, dryRun, updatesJSON(r.Updates), r.Packs, r.Bytes, seconds,
+		textsOf(r.Problems), ""}
+	if err != nil {
+		out.Error = harmless(sentence(err))
+	}
+	return out
 }
 
 func (a *app) showPush(r *repo.PushResult, dryRun bool) {

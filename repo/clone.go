@@ -102,6 +102,20 @@ func cloneBegun(p Places, u remote.URL) (bool, error) {
 	return true, nil
 }
 
+// CloneUnfinished says whether a Clone into the work tree is still to be begun or continued.
+func CloneUnfinished(p Places) (bool, error) {
+	if _, err := p.Work.LstatStat(VaultDir); errors.Is(err, fs.ErrNotExist) {
+		return true, nil
+	} else if err != nil {
+		return false, err
+	}
+	_, err := p.Work.LstatStat(VaultDir + "/" + localDir + "/" + cloningName)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // samePlace compares addresses of which one may be complete and the other not.
 func samePlace(a, b remote.URL) bool {
 	if a.Vault.IsZero() || b.Vault.IsZero() {
