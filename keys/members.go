@@ -80,7 +80,7 @@ func (v *Vault) admission(e DeviceEntry) (func(*Roster, *ChangeSet) error, error
 		}
 		next.Devices = append(next.Devices, e)
 		// An earlier slot of the device that got lost is replaced.
-		next.Slots = slices.DeleteFunc(next.Slots, func(s SlotEntry) bool { return s.Kind == SlotDevice && s.Device == e.Key })
+		next.dropSlots(c, func(s *SlotEntry) bool { return s.Kind == SlotDevice && s.Device == e.Key })
 		p := deviceSlot(to, e.Label)
 		p.entry.Device = e.Key
 		return v.addSlot(next, c, p)

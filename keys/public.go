@@ -1,7 +1,6 @@
 package keys
 
 import (
-	"fmt"
 	"path"
 	"slices"
 )
@@ -81,38 +80,4 @@ func (v *Vault) SlotRemoved(name string) bool {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
 	return v.chain.slots[hash] && !v.listedSlots()[hash]
-}
-
-// RemovedDevice is a former member.
-type RemovedDevice struct {
-	DeviceEntry        // as the newest roster that lists it has it; only Key if none does
-	Removed     int64  // seconds since 1970, by the clock of the admin who removed it
-	By          string // label of the device that signed the removal; empty if it was a recovery admin
-}
-
-// RemovedDevices lists whom the accepted rosters revoke, the latest first.
-func (v *Vault) RemovedDevices() []RemovedDevice {
-	v.mu.RLock()
-	defer v.mu.RUnlock()
-	var list []RemovedDevice
-	for key, r := range v.chain.revoked {
-		d := RemovedDevice{DeviceEntry: v.chain.devices[key], Removed: r.Time, By: v.chain.devices[r.Signer].Label}
-		d.Key = key
-		list = append(list, d)
-	}
-	slices.SortFunc(list, func(a, b RemovedDevice) int {
-		if a.Removed != b.Removed {
-			return int(b.Removed - a.Removed)
-		}
-		return compareKeys(a.Key, b.Key)
-	})
-	return list
-}
-
-// memberName is what to call a device in an error; v.mu is held.
-func (v *Vault) memberName(key [32]byte) string {
-	if e, ok := v.chain.devices[key]; ok && e.Label != "" {
-		return fmt.Sprintf("device %q", e.Label)
-	}
-	return fmt.Sprintf("device %x", key[:8])
 }

@@ -24,7 +24,7 @@ func TestRevokeDevice(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, revoked := v.Revocation(lostKey); revoked || len(v.RemovedDevices()) != 0 {
+	if _, revoked := v.Revocation(lostKey); revoked || len(v.FormerDevices()) != 0 {
 		t.Error("revoked before it is")
 	}
 	files := len(store)
@@ -42,7 +42,7 @@ func TestRevokeDevice(t *testing.T) {
 	if _, listed := v.Roster().Device(lostKey); listed || !v.Revoked(lostKey) {
 		t.Error("still a member")
 	}
-	if r := v.RemovedDevices(); len(r) != 1 || r[0].Label != "lost" || r[0].Key != lostKey || r[0].By != "a" || r[0].Removed == 0 {
+	if r := v.FormerDevices(); len(r) != 1 || r[0].Label != "lost" || r[0].Key != lostKey || r[0].By != "a" || r[0].Removed == 0 {
 		t.Errorf("removed %+v", r)
 	}
 	if _, err := keys.OpenWithIdentity(store, lost, v.ID()); !errors.Is(err, keys.ErrNoSlot) {
@@ -71,7 +71,7 @@ func TestRevokeDevice(t *testing.T) {
 	if want := []keys.Cutoff{cutoff(1, 9), cutoff(2, 4), cutoff(3, 5)}; !slices.Equal(rev.Cutoffs, want) {
 		t.Errorf("revocation %+v", rev)
 	}
-	if r := v.RemovedDevices(); len(r) != 1 {
+	if r := v.FormerDevices(); len(r) != 1 {
 		t.Errorf("removed %+v", r)
 	}
 

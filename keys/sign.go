@@ -12,6 +12,8 @@ const (
 	domainTag    = "evault tag v1"
 	domainRecord = "evault record v1"
 	domainRoster = "evault roster v1"
+	// signed by the TLS key, whose hash is the device ID that people compare
+	domainDeviceRequest = "evault device request v1"
 )
 
 // deviceKeys are what an identity signs with in one vault.
@@ -159,4 +161,18 @@ func (k *LogKey) Sign(domain string, msg []byte) [64]byte { return sign(k.key, d
 // VerifyLogSignature checks what LogKey.Sign made: ErrSignature. It needs no key of the vault, so a host can call it.
 func VerifyLogSignature(pub [32]byte, domain string, msg []byte, sig [64]byte) error {
 	return verify(pub, domain, msg, sig)
+}
+
+// SignDeviceRequest signs, with the device's TLS key, what it asks an admin to put into the roster: whoever knows the device
+// ID knows by it that the request is that device's.
+func (id *Identity) SignDeviceRequest(msg []byte) (tlsPublic [32]byte, sig [64]byte) {
+	return publicKey(id.tls), sign(id.tls, domainDeviceRequest, msg)
+}
+
+// VerifyDeviceRequest checks what SignDeviceRequest made and names the device: ErrSignature.
+func VerifyDeviceRequest(tlsPublic [32]byte, msg []byte, sig [64]byte) (DeviceID, error) {
+	if err := verify(tlsPublic, domainDeviceRequest, msg, sig); err != nil {
+		return DeviceID{}, err
+	}
+	return DeviceIDOf(tlsPublic[:]), nil
 }
