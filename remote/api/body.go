@@ -39,7 +39,10 @@ func (b *body) Read(p []byte) (int, error) {
 		err = fmt.Errorf("%w: less than %d bytes per second for %v", errStalled, b.limits.StallRate, b.limits.StallTime)
 	}
 	b.ended = true
-	return n, errors.Join(err, b.until(time.Time{})) // so that none strikes while the host is writing to its disk
+	if failed := b.until(time.Time{}); failed != nil { // so that none strikes while the host is writing to its disk
+		return n, failed
+	}
+	return n, err
 }
 
 // extend moves the deadline when enough has come since it was set.

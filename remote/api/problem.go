@@ -38,6 +38,9 @@ type problemPack struct {
 // errRequest: a request that no client of this version sends.
 var errRequest = errors.New("malformed request")
 
+// errRange: a part of a pack that it does not have.
+var errRange = errors.New("not a part of the pack")
+
 // errStalled: the other side sent or took too little.
 var errStalled = errors.New("stalled")
 
@@ -65,6 +68,7 @@ var kinds = []kind{
 	{code: "busy", status: http.StatusServiceUnavailable, err: remote.ErrUnreachable},
 	{code: "stalled", status: http.StatusRequestTimeout, err: errStalled, tell: remote.ErrUnreachable},
 	{code: "stalled", status: http.StatusRequestTimeout, err: os.ErrDeadlineExceeded, tell: remote.ErrUnreachable},
+	{code: "range", status: http.StatusRequestedRangeNotSatisfiable, err: errRange, tell: remote.ErrMismatch},
 	{code: "request", status: http.StatusBadRequest, err: errRequest, tell: remote.ErrHost},
 	{code: "host", status: http.StatusInternalServerError, err: remote.ErrHost},
 }
@@ -167,7 +171,7 @@ func reasonOf(code string, status int) error {
 		return remote.ErrConflict
 	case http.StatusGone:
 		return remote.ErrDamaged
-	case http.StatusUnprocessableEntity, http.StatusRequestEntityTooLarge:
+	case http.StatusUnprocessableEntity, http.StatusRequestEntityTooLarge, http.StatusRequestedRangeNotSatisfiable:
 		return remote.ErrMismatch
 	case http.StatusTooManyRequests, http.StatusInsufficientStorage:
 		return remote.ErrQuota

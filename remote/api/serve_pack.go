@@ -94,10 +94,10 @@ func contentRange(offset, length, size int64) string {
 	return fmt.Sprintf("bytes %d-%d/%d", offset, offset+length-1, size)
 }
 
-// parseRange reads "bytes=A-B" and "bytes=A-", one range and nothing else, and fits it to the size. A range that begins
-// behind the end, is empty or is spelt in another way is refused with status 416.
+// parseRange reads "bytes=A-B" and "bytes=A-", one range and nothing else. What is not wholly within the size is refused,
+// as is any other spelling: errRange.
 func parseRange(ask []string, size int64) (offset, length int64, err error) {
-	bad := &statusError{http.StatusRequestedRangeNotSatisfiable, fmt.Sprintf("not a range of these %d bytes", size)}
+	bad := fmt.Errorf("%w: it has %d bytes", errRange, size)
 	rest, ok := strings.CutPrefix(ask[0], "bytes=")
 	from, to, dash := strings.Cut(rest, "-")
 	if !ok || !dash || len(ask) != 1 {
@@ -109,11 +109,9 @@ func parseRange(ask []string, size int64) (offset, length int64, err error) {
 	}
 	last := size - 1
 	if to != "" {
-		asked, ok := decimal(to)
-		if !ok || asked < first {
+		if last, ok = decimal(to); !ok || last < first || last >= size {
 			return 0, 0, bad
 		}
-		last = min(last, asked)
 	}
 	return first, last - first + 1, nil
 }
@@ -133,10 +131,10 @@ func (e *exchange) putPack() error {
 	if err := e.body.fits(refs.MaxPackSize); err != nil {
 		return err
 	}
-	switch _, err := e.packSize(); {
-	case err == nil:
+	switch size, err := e.packSize(); {
+	case err == nil && size == e.body.size:
 		return e.w.none(http.StatusOK)
-	case !errors.Is(err, remote.ErrNotFound):
+	case err != nil && !errors.Is(err, remote.ErrNotFound) && !errors.Is(err, remote.ErrRefused): // who may not read may still send
 		return err
 	}
 	opened := false

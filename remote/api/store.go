@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strconv"
@@ -201,6 +202,9 @@ func (s *store) records(ctx context.Context, path string, each func(data []byte)
 	frames := frameReader{r: bufio.NewReaderSize(resp.Body, 64<<10)}
 	for {
 		data, err := frames.next()
+		if err == io.EOF {
+			return nil
+		}
 		if form := (formError{}); errors.As(err, &form) {
 			return s.site.malformed(err)
 		}

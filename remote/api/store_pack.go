@@ -72,10 +72,9 @@ func (s *store) PutPack(ctx context.Context, p refs.Pack, open func() (io.ReadCl
 	}
 	return s.site.retry(ctx, func() error {
 		switch size, err := s.packSize(ctx, path); {
-		case err == nil && uint64(size) != p.Size:
-			return fmt.Errorf("%s: %w: pack %v is there with %d bytes in place of %d", s.site.o.Name, remote.ErrDamaged, p, size, p.Size)
-		case err == nil:
+		case err == nil && uint64(size) == p.Size:
 			return nil
+		case err == nil: // damaged there: the host puts the right one in its place
 		case !errors.Is(err, remote.ErrNotFound) && !errors.Is(err, remote.ErrRefused): // who may not read may still send
 			return err
 		}
@@ -113,8 +112,10 @@ func (s *store) Pack(ctx context.Context, name pack.Name, offset, length int64) 
 	case offset < 0 || length < -1 || r.want < -1:
 		return nil, fmt.Errorf("%w: %d bytes from %d on", remote.ErrMismatch, length, offset)
 	case length == 0: // no range is empty
-		r.size, err = s.PackSize(ctx, name)
 		r.end = offset
+		if r.size, err = s.PackSize(ctx, name); err == nil && offset > r.size {
+			err = r.beyond(r.size)
+		}
 	default:
 		err = s.site.retry(ctx, r.open, nil)
 	}
@@ -172,10 +173,14 @@ func (r *packReader) begin(resp *http.Response) error {
 	case http.StatusRequestedRangeNotSatisfiable:
 		digits, _ := strings.CutPrefix(resp.Header.Get("Content-Range"), "bytes */")
 		var ok bool
-		if size, ok = decimal(digits); !ok || r.next < size {
+		switch size, ok = decimal(digits); {
+		case !ok || r.size >= 0 || r.next < size && r.want <= size:
 			return r.store.site.malformed(errors.New("a range was refused that is within the pack"))
+		case r.next != size || r.want >= 0:
+			return r.beyond(size)
 		}
-		first, last = r.next, r.next-1
+		r.size, r.end = size, size // the range from the end to the end
+		return nil
 	case http.StatusPartialContent:
 		var ok bool
 		if first, last, size, ok = parseContentRange(resp.Header.Get("Content-Range")); !ok {
@@ -184,19 +189,21 @@ func (r *packReader) begin(resp *http.Response) error {
 	}
 	end := size
 	if r.want >= 0 {
-		end = min(size, r.want)
+		end = r.want
 	}
 	switch {
 	case size < 0 || size > refs.MaxPackSize || r.size >= 0 && size != r.size:
 		return r.store.site.malformed(fmt.Errorf("a pack of %d bytes, which had %d", size, r.size))
-	case resp.StatusCode == http.StatusRequestedRangeNotSatisfiable:
-		r.size, r.end = size, r.next
-		return nil
 	case first != r.next || last+1 != end || resp.ContentLength != end-first:
 		return r.store.site.malformed(errors.New("another part of the pack than was asked for"))
 	}
 	r.size, r.end = size, end
 	return nil
+}
+
+// beyond says that the pack does not have what is wanted of it.
+func (r *packReader) beyond(size int64) error {
+	return fmt.Errorf("%s: %w: the pack has %d bytes, and not those from %d on", r.store.site.o.Name, remote.ErrMismatch, size, r.next)
 }
 
 // parseContentRange reads "bytes A-B/N" in its one spelling.
