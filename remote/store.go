@@ -14,7 +14,8 @@ import (
 //	id  roster/<n>-<sha256>  keyring/<n>-<sha256>  slots/<sha256>.age  packs/ab/<sha256>.pack  logs/<tag>/<sequence>
 //
 // All methods are safe for concurrent use, Close excepted. Every method ends when its context does. Errors are those of
-// this package (see errors.go), told apart with errors.Is; an error that may have come after the deed (a connection lost
+// this package (see errors.go), told apart with errors.Is. Where there is no store, every method but
+// Info and Create gives ErrNoStore; what is over a limit is ErrMismatch or ErrQuota. An error that may have come after the deed (a connection lost
 // while the answer was on its way) leaves it open whether the deed was done, and every method may be repeated: what is
 // there already is accepted again.
 type Store interface {
@@ -42,7 +43,7 @@ type Store interface {
 	Packs(ctx context.Context) ([]refs.Pack, error)
 
 	// Pack reads length bytes of a pack from offset on; length -1 means to its end. The caller closes. What is read may
-	// be anything: the caller checks it against the name. ErrNotFound.
+	// be anything: the caller checks it against the name. ErrNotFound. ErrMismatch: the range is not within the pack.
 	Pack(ctx context.Context, name pack.Name, offset, length int64) (io.ReadCloser, error)
 
 	// PutPack stores a pack of p.Size bytes, durably. open gives its bytes and may be called more than once. The place
@@ -114,7 +115,7 @@ const (
 	Delete                         // "delete": removing packs and slots
 )
 
-// FileInfo names a roster, keyring or slot: "roster/00000001-<hash>", "slots/<hash>.age".
+// FileInfo names a roster, keyring or slot: "roster/1-<hash>", "slots/<hash>.age".
 type FileInfo struct {
 	Name string
 	Size int64
