@@ -83,8 +83,10 @@ type Options struct {
 	// Send makes this the mirror of a store that is elsewhere, which Mirror keeps up to date: what Append signs is sent
 	// there before it is published here. It gets records that continue this clone's log there, in order, and adds all of
 	// them or none, against the heads that the mirror was brought up to date with; records that are there already are
-	// passed over. After an error the records may be there or not. It is called by Append alone, once for each. Whoever
-	// opens a mirror sets Shared, whether he sends or not: in a shared store nothing is published from the outbox.
+	// passed over. After an error the records may be there or not. It is called by Append alone, once for each. The heads
+	// move on with what it has sent, and with nothing else: what the mirror does not hold must not be among them, or
+	// the next record would claim to have been written in its knowledge. Whoever opens a mirror sets Shared, whether he
+	// sends or not: in a shared store nothing is published from the outbox.
 	Send func(ctx context.Context, records [][]byte) error
 	// HasPack says whether a pack is at hand. A record that adds one which is not, and which no accepted record
 	// condemns, is held back with all that depends on it: MissingPacksError. It is asked once for each pack. nil: no

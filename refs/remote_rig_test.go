@@ -169,11 +169,27 @@ func (d *device) options(h *host) Options {
 	must(d.t, err)
 	return Options{Store: mirror, Local: mirror, State: state, Vault: d.vault, StoreID: h.id, CloneID: d.clone, Shared: true,
 		Send: func(_ context.Context, records [][]byte) error {
-			if d.send != nil {
-				return d.send(h, records, d.heads[h.id])
+			send := d.send
+			if send == nil {
+				send = (*host).add
 			}
-			return h.add(records, d.heads[h.id])
+			err := send(h, records, d.heads[h.id])
+			if err == nil {
+				d.advance(h, records[len(records)-1])
+			}
+			return err
 		}}
+}
+
+// advance moves the own log's head on in what the device knows of the host's heads, and no other.
+func (d *device) advance(h *host, data []byte) {
+	d.t.Helper()
+	hd, hash, _, err := CheckRecord(h.id, data)
+	must(d.t, err)
+	heads := slices.DeleteFunc(slices.Clone(d.heads[h.id]), func(p Position) bool { return p.Tag == hd.Tag })
+	heads = append(heads, Position{hd.Tag, hd.Seq, hash})
+	slices.SortFunc(heads, func(a, b Position) int { return compareTags(a.Tag, b.Tag) })
+	d.heads[h.id] = heads
 }
 
 // mirror brings the mirror up to date and wants no problems.
