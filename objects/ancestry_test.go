@@ -65,7 +65,43 @@ func TestAncestryByDefinition(t *testing.T) {
 		if !slices.Equal(sorted, want) {
 			t.Fatalf("MergeBases(%d, %d): %v, want %v", a, b, sorted, want)
 		}
+		ahead, behind, err := AheadBehind(ctx, m, ids[a], ids[b])
+		if onlyA, onlyB := lacking(above[a], above[b]), lacking(above[b], above[a]); err != nil || ahead != len(onlyA) || behind != len(onlyB) {
+			t.Fatalf("AheadBehind(%d, %d): %d, %d (%v), want %d, %d", a, b, ahead, behind, err, len(onlyA), len(onlyB))
+		}
+		if ahead, behind, err := AheadBehind(ctx, m, ids[a], ID{}); err != nil || ahead != len(above[a]) || behind != 0 {
+			t.Fatalf("AheadBehind(%d, nothing): %d, %d (%v)", a, ahead, behind, err)
+		}
+		c := rapid.IntRange(0, n-1).Draw(t, "c")
+		fresh := lacking(above[a], above[b])
+		for x := range lacking(above[c], above[b]) {
+			fresh[x] = true
+		}
+		var before uint64
+		err = Between(ctx, m, []ID{ids[a], ids[c]}, []ID{ids[b]}, func(id ID, commit *Commit) error {
+			x := slices.Index(ids, id)
+			if !fresh[x] || before != 0 && commit.Generation > before {
+				t.Fatalf("Between(%d %d, %d) gives %d", a, c, b, x)
+			}
+			before = commit.Generation
+			delete(fresh, x)
+			return nil
+		})
+		if err != nil || len(fresh) > 0 {
+			t.Fatalf("Between(%d %d, %d): %v, and %v is left out", a, c, b, err, fresh)
+		}
 	})
+}
+
+// lacking gives what a has and b has not.
+func lacking(a, b map[int]bool) map[int]bool {
+	out := map[int]bool{}
+	for x := range a {
+		if !b[x] {
+			out[x] = true
+		}
+	}
+	return out
 }
 
 // A question about the tip of a long history reads the tip of it.
@@ -88,7 +124,14 @@ func TestAncestryReadsLittle(t *testing.T) {
 	if base, ok, err := MergeBase(ctx, m, side, ids[1999]); err != nil || !ok || base != ids[1990] {
 		t.Fatal(base, ok, err)
 	}
-	if m.gets > 50 {
+	count := 0
+	if err := Between(ctx, m, []ID{ids[1999]}, []ID{ids[1990]}, func(ID, *Commit) error { count++; return nil }); err != nil || count != 9 {
+		t.Fatal(count, err)
+	}
+	if ahead, behind, err := AheadBehind(ctx, m, side, ids[1999]); err != nil || ahead != 1 || behind != 9 {
+		t.Fatal(ahead, behind, err)
+	}
+	if m.gets > 90 {
 		t.Errorf("%d commits read", m.gets)
 	}
 	if _, err := IsAncestor(ctx, m, ID{1}, ids[0]); !errors.Is(err, ErrNotFound) {

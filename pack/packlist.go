@@ -102,3 +102,12 @@ func usePackDir(d vfs.Dir, prefix string, use func(d vfs.Dir, names []Name) erro
 	}
 	return use(d, names)
 }
+
+// Info gives the length of a pack that is in the store now. ErrNoPack: it is not there.
+func (db *DB) Info(name Name) (PackInfo, error) {
+	st, err := db.store.LstatStat(name.Path())
+	if err != nil {
+		return PackInfo{}, openError(name, err)
+	}
+	return PackInfo{name, st.Size}, nil
+}
