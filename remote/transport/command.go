@@ -8,8 +8,12 @@ import (
 // SplitCommand splits the text of EVAULT_SSH_COMMAND into a program and its arguments, as a POSIX shell splits words
 // (POSIX.1-2017, Shell Command Language, 2.2 and 2.6.5): at spaces, tabs and newlines; single quotes keep everything, double
 // quotes everything but a backslash before one of $ ` " \ and newline, and a backslash outside of quotes keeps the next
-// character. Nothing else of a shell is there: no variables, no patterns, no "~". An empty text gives no words.
+// character. Nothing else of a shell is there: no variables, no patterns, no "~". An empty text gives no words. On
+// Windows, too, a path with backslashes has to be in quotes.
 func SplitCommand(text string) ([]string, error) {
+	if strings.IndexByte(text, 0) >= 0 {
+		return nil, errors.New("there is a NUL")
+	}
 	var (
 		words  []string
 		word   strings.Builder
@@ -45,8 +49,6 @@ func SplitCommand(text string) ([]string, error) {
 				continue
 			}
 			word.WriteByte(text[i])
-		case 0:
-			return nil, errors.New("there is a NUL")
 		default:
 			word.WriteByte(c)
 		}
@@ -64,8 +66,6 @@ func doubleQuoted(text string, word *strings.Builder) (end int, err error) {
 		switch c := text[i]; {
 		case c == '"':
 			return i, nil
-		case c == 0:
-			return 0, errors.New("there is a NUL")
 		case c == '\\' && i+1 < len(text) && strings.IndexByte("$`\"\\\n", text[i+1]) >= 0:
 			if i++; text[i] != '\n' {
 				word.WriteByte(text[i])

@@ -2,7 +2,6 @@ package transport
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 
@@ -32,11 +31,11 @@ func Open(ctx context.Context, u remote.URL, o Options) (remote.Site, error) {
 	}
 	switch u.Scheme {
 	case remote.SchemeFile:
-		return nil, errors.ErrUnsupported
+		return openFolder(u.Path)
 	case remote.SchemeSSH:
-		return nil, errors.ErrUnsupported
+		return openSSH(ctx, u, o)
 	case remote.SchemeEvault:
-		return nil, errors.ErrUnsupported
+		return openHost(u, o)
 	}
 	return nil, fmt.Errorf("%w: %q is no scheme of a remote", remote.ErrURL, u.Scheme)
 }
