@@ -164,9 +164,9 @@ func (a *app) hostLog(o serveOptions) *slog.Logger {
 	switch {
 	case a.flags.verbose:
 		level = slog.LevelDebug
-	case a.flags.quiet || o.stdio:
+	case o.stdio:
 		level = slog.LevelError
-	case o.scrub:
+	case a.flags.quiet || o.scrub:
 		level = slog.LevelWarn
 	}
 	options := &slog.HandlerOptions{Level: level}

@@ -214,7 +214,7 @@ func CheckPeerName(name string) error {
 // check refuses what would not be read back from the file.
 func (p *Peer) check() error {
 	if err := CheckPeerName(p.Name); err != nil {
-		return err
+		return fmt.Errorf("%w: %w", ErrConfig, err)
 	}
 	if len(p.Vaults) > maxVaultsOfPeer || len(p.Overrides) > maxVaultsOfPeer {
 		return fmt.Errorf("%w: peer %s has more than %d vaults", ErrConfig, p.Name, maxVaultsOfPeer)

@@ -112,21 +112,6 @@ func (s *store) create(ctx context.Context) error {
 	if !errors.Is(err, remote.ErrNoStore) {
 		return err
 	}
-	if err := s.roomForVault(ctx); err != nil {
-		return err
-	}
-	if err := accountOf(s.host.o.Root, s.peer).noteMade(s.vault); err != nil {
-		return err
-	}
-	if inner, err = s.shelved.make(); err != nil {
-		return err
-	}
-	_, err = inner.Create(ctx)
-	return err
-}
-
-// roomForVault refuses to make more vaults than a host keeps, or than fit the peer's quota.
-func (s *store) roomForVault(ctx context.Context) error {
 	all, err := s.host.shelf.vaults(ctx)
 	if err != nil {
 		return err
@@ -134,9 +119,16 @@ func (s *store) roomForVault(ctx context.Context) error {
 	if len(all) >= maxVaults {
 		return fmt.Errorf("%w: the host keeps %d vaults and takes no more", remote.ErrQuota, len(all))
 	}
-	room, err := s.reserve(amount{bytes: vaultSize})
-	room.drop() // what is there counts by itself
-	return err
+	return s.filling(amount{bytes: vaultSize}, func() error {
+		if err := accountOf(s.host.o.Root, s.peer).noteMade(s.vault); err != nil {
+			return err
+		}
+		if inner, err = s.shelved.make(); err != nil {
+			return err
+		}
+		_, err = inner.Create(ctx)
+		return err
+	})
 }
 
 // Files needs read.
@@ -228,12 +220,16 @@ func (s *store) CheckPack(ctx context.Context, name pack.Name) error {
 }
 
 // PackSize needs read. It makes the store an api.Sizer.
-func (s *store) PackSize(_ context.Context, name pack.Name) (int64, error) {
-	if err := s.may(remote.Read); err != nil {
+func (s *store) PackSize(ctx context.Context, name pack.Name) (int64, error) {
+	inner, err := s.allowed(remote.Read)
+	if err != nil {
 		return 0, err
 	}
 	st, err := s.host.o.Root.LstatStat(path.Join(vaultDir(s.vault), name.Path()))
 	if errors.Is(err, fs.ErrNotExist) || err == nil && st.Type != vfs.Regular {
+		if _, err := inner.Info(ctx); err != nil { // there is no store at all
+			return 0, err
+		}
 		return 0, fmt.Errorf("%w: pack %s", remote.ErrNotFound, name)
 	}
 	return st.Size, err
