@@ -197,12 +197,22 @@ func (p *pushing) attempt(ctx context.Context) (again bool, err error) {
 			delete(p.sent, lost.Name)
 		}
 		return true, fmt.Errorf("%s: %w", p.name, err)
+	case errors.Is(err, refs.ErrGivenUp):
+		return true, errors.Join(err, p.newLog(ctx))
 	case errors.Is(err, refs.ErrNotPinned):
 		p.repo.notes = append(p.repo.notes, err.Error())
 	case err != nil:
 		return false, fmt.Errorf("recording the push at %s: %w", p.name, err)
 	}
 	return false, p.follow(ctx)
+}
+
+// newLog goes on in a new log where too many records of the old one are on their way with nobody knowing whether they arrived.
+func (p *pushing) newLog(ctx context.Context) error {
+	return p.repo.reacquire(ctx, func() error {
+		_, err := refs.RenewClone(p.repo.places.Vault)
+		return err
+	})
 }
 
 // decide says for every branch what is to become of it.
