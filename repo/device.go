@@ -10,11 +10,17 @@ import (
 	"evault/keys"
 )
 
-// ErrDeviceRequest says that a text is no device request, most likely because a part of it is missing.
-var ErrDeviceRequest = errors.New("not a device request (a character is wrong or missing)")
+var (
+	// ErrDeviceRequest says that a text is no device request, most likely because a part of it is missing.
+	ErrDeviceRequest = errors.New("not a device request (a character is wrong or missing)")
+	// ErrRequestChanged says that a device request is not what the device wrote, or not of the device that was expected.
+	ErrRequestChanged = errors.New("the device request was changed on its way")
+)
 
 const (
-	requestPrefix    = "evault-device-request1:"
+	// DeviceRequestPrefix begins every device request of this version.
+	DeviceRequestPrefix = "evault-device-request1:"
+
 	requestAnyPrefix = "evault-device-request"
 	maxRequestLabel  = 255
 	maxRequestKey    = 4096 // an age recipient
@@ -70,22 +76,22 @@ func (q *DeviceRequest) body() []byte {
 
 // Encode writes a request that NewDeviceRequest made, or ParseDeviceRequest read, as one line without a line break.
 func (q DeviceRequest) Encode() string {
-	return requestPrefix + base64.RawURLEncoding.EncodeToString(append(q.body(), q.signature[:]...))
+	return DeviceRequestPrefix + base64.RawURLEncoding.EncodeToString(append(q.body(), q.signature[:]...))
 }
 
 // ParseDeviceRequest reads what Encode wrote, with or without white space around it, and checks the signature: what it
-// accepts would be written the same way. The errors are ErrDeviceRequest, keys.ErrSignature and ErrNewer.
+// accepts would be written the same way. The errors are ErrDeviceRequest, ErrRequestChanged and ErrNewer.
 func ParseDeviceRequest(text string) (DeviceRequest, error) {
 	if len(text) > MaxDeviceRequest {
 		return DeviceRequest{}, fmt.Errorf("%w: longer than %d bytes", ErrDeviceRequest, MaxDeviceRequest)
 	}
 	text = strings.TrimSpace(text)
-	code, ok := strings.CutPrefix(text, requestPrefix)
+	code, ok := strings.CutPrefix(text, DeviceRequestPrefix)
 	if !ok {
 		if _, other := strings.CutPrefix(text, requestAnyPrefix); other {
 			return DeviceRequest{}, fmt.Errorf("%w: device request of another version", ErrNewer)
 		}
-		return DeviceRequest{}, fmt.Errorf("%w: it does not begin with %s", ErrDeviceRequest, requestPrefix)
+		return DeviceRequest{}, fmt.Errorf("%w: it does not begin with %s", ErrDeviceRequest, DeviceRequestPrefix)
 	}
 	data, err := base64.RawURLEncoding.Strict().DecodeString(code)
 	if err != nil || strings.ContainsAny(code, "\r\n") { // the decoder passes over these
@@ -109,7 +115,7 @@ func decodeDeviceRequest(data []byte) (q DeviceRequest, err error) {
 		return DeviceRequest{}, fmt.Errorf("%w: it has no label", ErrDeviceRequest)
 	}
 	if q.Device, err = keys.VerifyDeviceRequest(q.tls, q.body(), q.signature); err != nil {
-		return DeviceRequest{}, fmt.Errorf("device request: %w", err)
+		return DeviceRequest{}, fmt.Errorf("%w: %w", ErrRequestChanged, err)
 	}
 	return q, nil
 }

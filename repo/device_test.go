@@ -68,7 +68,7 @@ func TestChangedDeviceRequest(t *testing.T) {
 	} {
 		changed := q
 		edit(&changed)
-		if _, err := ParseDeviceRequest(changed.Encode()); !errors.Is(err, keys.ErrSignature) {
+		if _, err := ParseDeviceRequest(changed.Encode()); !errors.Is(err, ErrRequestChanged) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -82,7 +82,7 @@ func TestChangedDeviceRequest(t *testing.T) {
 			t.Errorf("cut at %d", i)
 		}
 	}
-	longer := requestPrefix + base64.RawURLEncoding.EncodeToString(append(append(q.body(), q.signature[:]...), 0))
+	longer := DeviceRequestPrefix + base64.RawURLEncoding.EncodeToString(append(append(q.body(), q.signature[:]...), 0))
 	for name, c := range map[string]struct {
 		text string
 		want error
@@ -104,8 +104,8 @@ func TestChangedDeviceRequest(t *testing.T) {
 func FuzzParseDeviceRequest(f *testing.F) {
 	q, _ := testRequest(f, keys.VaultID{1}, "desk")
 	f.Add(q.Encode())
-	f.Add(requestPrefix)
-	f.Add(requestPrefix + base64.RawURLEncoding.EncodeToString(make([]byte, 200)))
+	f.Add(DeviceRequestPrefix)
+	f.Add(DeviceRequestPrefix + base64.RawURLEncoding.EncodeToString(make([]byte, 200)))
 	f.Fuzz(func(t *testing.T, text string) {
 		q, err := ParseDeviceRequest(text)
 		if err == nil && q.Encode() != strings.TrimSpace(text) {
