@@ -33,6 +33,8 @@ var (
 	ErrHeldBack = errors.New("held back")
 	// ErrNotPinned: the record is durable, but its position could not be kept in the state folder.
 	ErrNotPinned = errors.New("recorded, but not pinned")
+	// ErrIncomplete: a Mirror was interrupted, and what it has left cannot be judged. To run it again is all it takes.
+	ErrIncomplete = errors.New("the copy of the store's logs is not complete")
 	// ErrGivenUp: too many records of this clone's log were sent to the store and never acknowledged. The log is given
 	// up, and the clone goes on in a new one: see RenewClone.
 	ErrGivenUp = errors.New("records that were sent and never acknowledged: this log cannot go on, a new one must be begun")

@@ -35,8 +35,12 @@ func loadAll(ctx context.Context, store vfs.FS, c *checker, tag Tag) (l *loaded,
 	if err != nil {
 		return nil, err
 	}
-	if gap := contiguous(seqs); gap < uint64(len(seqs)) {
-		// A writer beside may have added records while the folder was being listed.
+	unfinished := false
+	if contiguous(seqs) < uint64(len(seqs)) {
+		// A writer beside may have added records while the folder was being listed, or a Mirror may be at work.
+		if unfinished, err = isUnfinished(store); err != nil {
+			return nil, err
+		}
 		if seqs, strange, err = d.sequences(); err != nil {
 			return nil, err
 		}
@@ -47,10 +51,7 @@ func loadAll(ctx context.Context, store vfs.FS, c *checker, tag Tag) (l *loaded,
 		return nil, err
 	}
 	l.chain(records, problems)
-	if l.problem == nil && l.present < uint64(len(seqs)) {
-		if unfinished, err := isUnfinished(store); unfinished || err != nil {
-			return l, err
-		}
+	if l.problem == nil && l.present < uint64(len(seqs)) && !unfinished {
 		l.problem = &RecordError{tag, l.present, fmt.Errorf("%w: it is missing, although there are later ones", ErrDamaged)}
 	}
 	return l, nil

@@ -73,7 +73,6 @@ type mirroring struct {
 	strangerBytes int64
 	unread        int  // new logs that were left alone because of the strangers
 	begun         bool // the mirror is marked as unfinished
-	torn          bool // something could not be written, and so the mark stays
 }
 
 func mirrorWithin(ctx context.Context, o Options, src LogSource, limits mirrorLimits) (*MirrorResult, error) {
@@ -82,7 +81,8 @@ func mirrorWithin(ctx context.Context, o Options, src LogSource, limits mirrorLi
 	}
 	o.Shared = true
 	m := &mirroring{o: &o, c: newChecker(&o), src: src, limits: limits, copies: make(map[Tag]bool), result: new(MirrorResult)}
-	if err := recoverMirror(o.Store); err != nil {
+	var err error
+	if m.begun, err = recoverMirror(o.Store); err != nil {
 		return nil, fmt.Errorf("mirror: %w", err)
 	}
 	pins, err := readPins(o.State, o.Vault.ID().String(), o.StoreID)
@@ -97,11 +97,10 @@ func mirrorWithin(ctx context.Context, o Options, src LogSource, limits mirrorLi
 		m.found(err)
 		return m.result, nil
 	}
-	err = m.run(ctx)
-	if e := m.finish(); err == nil {
-		err = e
+	if err := m.run(ctx); err != nil {
+		return m.result, err
 	}
-	return m.result, err
+	return m.result, m.finish()
 }
 
 // checkHeads checks the form of a source's heads.

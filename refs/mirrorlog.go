@@ -245,7 +245,6 @@ func (t *taking) write() error {
 	held := t.held
 	t.written = true
 	if err := t.m.writeRecords(t.head.Tag, held, !t.started); err != nil {
-		t.m.torn = true
 		return err
 	}
 	t.held = nil

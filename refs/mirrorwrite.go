@@ -23,9 +23,11 @@ import (
 //
 // That is one fsync for each record and one for each log; those of one batch run beside each other, so that the filesystem
 // puts many into one commit of its journal. A crash may lose any of the names that were not synced yet, also one in the
-// middle, so a log may be left with a gap, and records behind it. While unfinished is there, readers take a log to end at a
-// gap, and whoever writes next (Mirror or Open) removes what is behind it: nobody was told that these were mirrored, nor is
-// any pinned, and the source still has them. If the removal of unfinished is lost, that is done once more, for nothing.
+// middle, so a log may be left with a gap, and records behind it; and whatever interrupts a Mirror may leave a log without the
+// records of another that it has seen. While unfinished is there, readers take a log to end at a gap, and do not say of what
+// is missing that somebody hides it; and whoever writes next (Mirror or Open) removes what is behind a gap. Nobody was told
+// that it was mirrored, nor is any of it pinned, and the source still has it. unfinished goes when a Mirror has come to its
+// end. If a crash brings it back, all this is done once more, for nothing.
 const unfinishedName = "unfinished"
 
 // writers is how many records are written and synced at a time.
@@ -47,9 +49,9 @@ func (m *mirroring) begin() error {
 	return m.o.Store.SyncDir(".")
 }
 
-// finish removes the mark. After a failure to write it is kept.
+// finish removes the mark: the mirror holds all that it was offered.
 func (m *mirroring) finish() error {
-	if !m.begun || m.torn {
+	if !m.begun {
 		return nil
 	}
 	return m.o.Store.Remove(unfinishedName)
@@ -57,12 +59,10 @@ func (m *mirroring) finish() error {
 
 // settleLog makes the names of a log's new records durable.
 func (m *mirroring) settleLog(t *taking) error {
-	if !t.written || m.torn {
+	if !t.written {
 		return nil
 	}
-	err := m.o.Store.SyncDir(logsDir + "/" + t.head.Tag.String())
-	m.torn = err != nil
-	return err
+	return m.o.Store.SyncDir(logsDir + "/" + t.head.Tag.String())
 }
 
 // writeRecords adds records to a log of the mirror.
@@ -119,21 +119,22 @@ func (d logDir) stage(c *checked) error {
 // isUnfinished says that a crash, or a Mirror that is still running, has left the mirror's logs with gaps.
 func isUnfinished(store vfs.FS) (bool, error) { return exists(store, unfinishedName) }
 
-// recoverMirror removes what an interrupted Mirror has left, and makes the rest durable.
-func recoverMirror(store vfs.FS) error {
-	if there, err := isUnfinished(store); err != nil || !there {
-		return err
+// recoverMirror removes what an interrupted Mirror has left behind gaps, and makes the rest durable. unfinished says that there
+// was one.
+func recoverMirror(store vfs.FS) (unfinished bool, err error) {
+	if unfinished, err = isUnfinished(store); err != nil || !unfinished {
+		return false, err
 	}
 	l, err := listLogs(store)
 	if err != nil {
-		return err
+		return true, err
 	}
 	for _, tag := range l.tags {
 		if err := recoverLog(store, tag); err != nil {
-			return err
+			return true, err
 		}
 	}
-	return store.Remove(unfinishedName)
+	return true, nil
 }
 
 func recoverLog(store vfs.FS, tag Tag) (err error) {

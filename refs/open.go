@@ -70,7 +70,7 @@ func (r *Refs) readOutbox() (err error) {
 	switch {
 	case r.o.Shared || r.o.Send != nil:
 		if !r.o.ReadOnly {
-			if err := recoverMirror(r.o.Store); err != nil {
+			if _, err := recoverMirror(r.o.Store); err != nil {
 				return fmt.Errorf("mirror: %w", err)
 			}
 		}
@@ -132,13 +132,45 @@ func (r *Refs) readFold(ctx context.Context) (changed bool, err error) {
 		r.fold = f
 		return advanced, nil
 	}
-	a, err := foldAll(ctx, &r.o, r.checker, r.pins.known)
-	if err != nil {
+	if err := r.foldFromStart(ctx); err != nil {
 		return false, err
 	}
-	r.fold = a.fold
-	r.problems = append(a.problems, r.rollbacks(a.fold, a.logs)...)
 	return true, r.keepEvidence()
+}
+
+// foldFromStart folds every record of every log.
+func (r *Refs) foldFromStart(ctx context.Context) error {
+	unfinished, err := isUnfinished(r.o.Store) // first: a Mirror beside may finish meanwhile
+	if err != nil {
+		return err
+	}
+	a, err := foldAll(ctx, &r.o, r.checker, r.pins.known)
+	if err != nil {
+		return err
+	}
+	r.fold, r.problems = a.fold, append(a.problems, r.rollbacks(a.fold, a.logs)...)
+	if unfinished {
+		r.problems = r.excuse(r.problems)
+	}
+	return nil
+}
+
+// excuse drops the problems that a mirror has because it does not hold all that there is: nobody hides it. What concerns this
+// clone's own log, or a pin, cannot wait for the next Mirror.
+func (r *Refs) excuse(problems []error) (out []error) {
+	incomplete := false
+	for _, p := range problems {
+		switch missing := errors.Is(p, ErrHidden) || errors.Is(p, ErrHeldBack); {
+		case errors.Is(p, ErrRollback), missing && problemTag(p) == r.own:
+			incomplete = true
+		case !missing:
+			out = append(out, p)
+		}
+	}
+	if incomplete {
+		out = append(out, fmt.Errorf("store %s: %w", r.o.StoreID, ErrIncomplete))
+	}
+	return out
 }
 
 // foldAll reads and folds every record of every log. A writer beside a reader may publish between the reading of two logs,
@@ -288,7 +320,7 @@ func (r *Refs) fatal() error {
 	var out []error
 	for _, p := range r.problems {
 		theirs := !r.o.Shared && !written && !r.o.AcceptOlder
-		if errors.Is(p, ErrRollback) || problemTag(p) == r.own || theirs {
+		if errors.Is(p, ErrRollback) || errors.Is(p, ErrIncomplete) || problemTag(p) == r.own || theirs {
 			out = append(out, p)
 		}
 	}

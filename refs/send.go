@@ -165,10 +165,8 @@ func (r *Refs) foldSent(ctx context.Context, list []pending) error {
 
 // refold reads all logs anew.
 func (r *Refs) refold(ctx context.Context) error {
-	a, err := foldAll(ctx, &r.o, r.checker, r.pins.known)
-	if err != nil {
+	if err := r.foldFromStart(ctx); err != nil {
 		return err
 	}
-	r.fold, r.problems = a.fold, append(a.problems, r.rollbacks(a.fold, a.logs)...)
 	return r.fatal()
 }
