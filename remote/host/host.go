@@ -68,6 +68,10 @@ func (h *Host) Close() error { return h.shelf.close() }
 // PeerByDevice says who the holder of a device is; false: nobody who may talk to this host.
 func (h *Host) PeerByDevice(id keys.DeviceID) (api.Peer, bool) {
 	p := h.current().PeerByDevice(id)
+	if p == nil || p.Revoked { // perhaps let in this very moment
+		h.look(0)
+		p = h.config.Load().PeerByDevice(id)
+	}
 	if p == nil || p.Revoked {
 		return api.Peer{}, false
 	}
@@ -132,6 +136,6 @@ func (h *Host) openFor(p *Peer, vault keys.VaultID, allow remote.Permissions) (r
 
 // current gives the configuration that counts now.
 func (h *Host) current() *Config {
-	h.look()
+	h.look(lookEvery)
 	return h.config.Load()
 }

@@ -18,7 +18,7 @@ func (h *Host) Maintain(ctx context.Context) {
 	defer work.Wait()
 	work.Go(func() { h.scrubOnTime(ctx) })
 	for sleep(ctx, lookEvery) == nil {
-		h.look()
+		h.look(lookEvery)
 	}
 }
 

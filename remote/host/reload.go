@@ -8,7 +8,7 @@ import (
 	"evault/internal/vfs"
 )
 
-// lookEvery is how often the configuration is looked at. A revoked peer is out within twice that time.
+// lookEvery is how often the configuration is looked at. A revoked peer is out within twice that time; a new one is in at once.
 const lookEvery = time.Second
 
 // fileStamp tells one version of a file from another: Publish gives each a new inode, an editor a new time.
@@ -27,14 +27,14 @@ func (h *Host) Reload() error {
 	return h.read()
 }
 
-// look reads the configuration again if it has changed since the last second.
-func (h *Host) look() {
+// look reads the configuration again if it has changed and nobody has looked for so long.
+func (h *Host) look(every time.Duration) {
 	if h.o.Config == nil || !h.loaded.TryLock() { // somebody else is looking
 		return
 	}
 	defer h.loaded.Unlock()
 	now := time.Now()
-	if since := now.Sub(h.looked); since >= 0 && since < lookEvery {
+	if since := now.Sub(h.looked); since >= 0 && since < every {
 		return
 	}
 	h.looked = now
