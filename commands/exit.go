@@ -13,6 +13,7 @@ import (
 	"evault/pack"
 	"evault/refs"
 	"evault/remote"
+	"evault/remote/pairing"
 	"evault/repo"
 )
 
@@ -86,6 +87,14 @@ func exitKinds() []exitKind {
 		{remote.ErrNoStore, exitFailed, "\"evault push\" makes it"},
 		{remote.ErrOtherVault, exitFailed, "each vault needs a place of its own: \"evault remote set-url\""},
 		{remote.ErrUnreachable, exitUnreachable, "nothing is lost: run the command again when it is there"},
+		{pairing.ErrWrongCode, exitFailed, "compare it with what the other device shows; if it was right, somebody may be in between: pair on another network"},
+		{pairing.ErrExpired, exitFailed, hintNewCode},
+		{pairing.ErrUsed, exitFailed, hintNewCode},
+		{pairing.ErrTooManyTries, exitFailed, hintNewCode},
+		{pairing.ErrDeclined, exitFailed, "the other device shows why"},
+		{pairing.ErrCode, exitUsage, "the other device shows the code"},
+		{pairing.ErrTarget, exitUsage, "an address is as 192.168.1.20:4723; what a QR code says begins with evault-pair:"},
+		{errPairCode, exitUsage, ""},
 		{repo.ErrUnknownRevision, exitFailed, "\"evault log\" and \"evault branch\" show what there is"},
 		{repo.ErrUnsafeIdentity, exitFailed, "the identity file must be yours, a regular file, with mode 0600; if somebody may have read it, make a new one"},
 		{repo.ErrForeignOwner, exitFailed, "a vault of another user is not opened, because that user could have prepared it; change its owner or work as that user"},
@@ -95,6 +104,7 @@ func exitKinds() []exitKind {
 
 const (
 	hintSecurity   = "history is not what was seen before. Change nothing; compare with another copy or another device before trusting it"
+	hintNewCode    = "run \"evault pair\" again on the device that shows the code: there will be a new one"
 	hintWrongPeer  = "somebody may be in between, or the host has a new identity: ask its owner for \"evault identity\" before you change the address"
 	hintReplaced   = "if another disk is in its place, or the friend began anew: \"evault remote add --new-store NAME URL\" with the same name and address; if not, somebody hides what was there"
 	hintRollback   = "if you have put back an older copy yourself, or this folder is a copy and work went on in another one, \"evault repair --accept-older\" takes it; if not, somebody hides what came after"
