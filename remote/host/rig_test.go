@@ -275,3 +275,20 @@ func drain(t *testing.T, r io.ReadCloser, err error) []byte {
 	}
 	return data
 }
+
+// publish writes the configuration as a text.
+func publish(fsys vfs.FS, text string) error {
+	return vfs.Publish(fsys, ConfigName, []byte(text), 0o600)
+}
+
+var errExpired = context.DeadlineExceeded
+
+// expired is a context that ends at once.
+func expired(t *testing.T) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func within50ms() <-chan time.Time { return time.After(50 * time.Millisecond) }

@@ -46,7 +46,7 @@ func TestStoreWithLimits(t *testing.T) {
 	ada := allowing("ada", all)
 	ada.Quota, ada.Packs, ada.RecordsPerHour = 1<<40, 1<<30, 1<<30
 	storetest.Run(t, func(t *testing.T) (remote.Site, keys.VaultID) {
-		r := diskRig(t, ada)
+		r := newRig(t, ada)
 		return directSite{t, r.h, api.Peer{Name: "ada", Device: deviceOf("ada")}}, vaultNumber(1)
 	})
 }
