@@ -33,14 +33,14 @@ func (b *body) Read(p []byte) (int, error) {
 	n, err := b.src.Read(p)
 	b.total += int64(n)
 	switch {
-	case err == nil:
-		return n, nil
+	case err == io.EOF:
+		b.ended = true
+		if err := b.until(time.Time{}); err != nil { // so that none strikes while the host is writing to its disk
+			return n, err
+		}
 	case errors.Is(err, os.ErrDeadlineExceeded):
+		b.ended = true // the deadline stays, and ends what the server reads of the rest
 		err = fmt.Errorf("%w: less than %d bytes per second for %v", errStalled, b.limits.StallRate, b.limits.StallTime)
-	}
-	b.ended = true
-	if failed := b.until(time.Time{}); failed != nil { // so that none strikes while the host is writing to its disk
-		return n, failed
 	}
 	return n, err
 }

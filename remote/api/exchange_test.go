@@ -83,6 +83,7 @@ func TestEveryMethod(t *testing.T) {
 		t.Errorf("error of the caller: %v", err)
 	}
 	must(t, s.Records(ctx, refs.Tag{}, 0, func([]byte) error { return stop }))
+	must(t, g.server.Shutdown(ctx)) // until all answers are over
 	if m.closed != m.called("Open") {
 		t.Errorf("%d stores opened and %d closed", m.called("Open"), m.closed)
 	}

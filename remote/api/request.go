@@ -183,19 +183,34 @@ func (s *site) broken(ctx context.Context, source, err error) error {
 		return fmt.Errorf("%s: %w", s.o.Name, ctx.Err())
 	case foreign(err):
 		return fmt.Errorf("%s: %w: %s", s.o.Name, remote.ErrNotEvault, clean(err.Error(), 200))
+	case strings.Contains(err.Error(), "headers exceeded"): // http.Transport has no type for that
+		return s.malformed(shown{err})
 	case decided(err):
 		return fmt.Errorf("%s: %w", s.o.Name, err)
 	case !errors.Is(err, remote.ErrUnreachable):
-		err = fmt.Errorf("%w: %w", remote.ErrUnreachable, err)
+		err = fmt.Errorf("%w: %w", remote.ErrUnreachable, shown{err})
 	}
 	op := (*net.OpError)(nil)
 	return &brokenError{err: fmt.Errorf("%s: %w", s.o.Name, err), dial: errors.As(err, &op) && op.Op == "dial"}
 }
 
-// foreign tells what http.Transport says when something answers that is not HTTP. It has no types for that.
+// foreign tells what http.Transport says when something answers that is not HTTP. It has no types for that, and says the
+// same of an answer that ended within its first line.
 func foreign(err error) bool {
-	return errors.Is(err, http.ErrSchemeMismatch) || strings.Contains(err.Error(), "malformed HTTP")
+	_, line, malformed := strings.Cut(err.Error(), `malformed HTTP response "`)
+	line = strings.TrimSuffix(line, `"`)
+	const first = "HTTP/1."
+	cut := strings.HasPrefix(first, line) || strings.HasPrefix(line, first)
+	return errors.Is(err, http.ErrSchemeMismatch) || malformed && !cut
 }
+
+// shown is an error whose text may quote what the other side sent.
+type shown struct{ err error }
+
+func (s shown) Error() string { return clean(s.err.Error(), maxText) }
+
+// Unwrap gives the error.
+func (s shown) Unwrap() error { return s.err }
 
 // decided tells failures of the transport that do not go away by asking again.
 func decided(err error) bool {

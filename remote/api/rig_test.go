@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
+	"os"
 	"slices"
 	"sync"
 	"testing"
@@ -33,6 +35,12 @@ func wantErr(t testing.TB, err, want error) {
 	if !errors.Is(err, want) {
 		t.Fatalf("got %v, want %v", err, want)
 	}
+}
+
+// TestMain keeps http.Transport from printing what hostile hosts send unasked.
+func TestMain(m *testing.M) {
+	log.SetOutput(io.Discard)
+	os.Exit(m.Run())
 }
 
 // pipes is a network in memory: a listener and the dialler that reaches it.
@@ -289,6 +297,9 @@ func newRig(t testing.TB, mods ...func(*HandlerOptions, *ClientOptions)) *rig {
 		m(&ho, &co)
 	}
 	g.server = &http.Server{Handler: NewHandler(ho), MaxHeaderBytes: MaxHeader, ReadHeaderTimeout: HeaderTime, IdleTimeout: IdleTime}
+	g.server.Protocols = new(http.Protocols)
+	g.server.Protocols.SetHTTP1(true)
+	g.server.Protocols.SetUnencryptedHTTP2(true)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

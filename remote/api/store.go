@@ -2,7 +2,6 @@ package api
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/hex"
 	"encoding/json"
@@ -201,6 +200,9 @@ func (s *store) records(ctx context.Context, path string, each func(data []byte)
 	defer resp.Body.Close() // nothing of it is wanted any more
 	frames := frameReader{r: bufio.NewReaderSize(resp.Body, 64<<10)}
 	for {
+		if err := ctx.Err(); err != nil {
+			return fmt.Errorf("%s: %w", s.site.o.Name, err)
+		}
 		data, err := frames.next()
 		if err == io.EOF {
 			return nil
@@ -233,6 +235,11 @@ func (s *store) Append(ctx context.Context, records [][]byte, heads []refs.Posit
 	if err != nil {
 		return fmt.Errorf("%w: %w", remote.ErrMismatch, err)
 	}
-	heads = slices.SortedFunc(slices.Values(heads), func(a, b refs.Position) int { return bytes.Compare(a.Tag[:], b.Tag[:]) })
+	heads = slices.SortedFunc(slices.Values(heads), headList().compare)
+	for i := range heads {
+		if i > 0 && heads[i-1].Tag == heads[i].Tag {
+			return fmt.Errorf("%w: the heads name the log %v twice, and no store has that", remote.ErrConflict, heads[i].Tag)
+		}
+	}
 	return s.tell(ctx, http.MethodPost, "/logs/"+first.Tag.String(), appendRequest(heads, records))
 }
