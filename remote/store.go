@@ -14,10 +14,10 @@ import (
 //	id  roster/<n>-<sha256>  keyring/<n>-<sha256>  slots/<sha256>.age  packs/ab/<sha256>.pack  logs/<tag>/<sequence>
 //
 // All methods are safe for concurrent use, Close excepted. Every method ends when its context does. Errors are those of
-// this package (see errors.go), told apart with errors.Is. Where there is no store, every method but
-// Info and Create gives ErrNoStore; what is over a limit is ErrMismatch or ErrQuota. An error that may have come after the deed (a connection lost
-// while the answer was on its way) leaves it open whether the deed was done, and every method may be repeated: what is
-// there already is accepted again.
+// this package (see errors.go), told apart with errors.Is. Where there is no store, every method but Info and Create gives
+// ErrNoStore; what is over a limit is ErrMismatch or ErrQuota. An error that may have come after the deed (a connection
+// lost while the answer was on its way) leaves it open whether the deed was done, and every method may be repeated: what
+// is there already is accepted again.
 type Store interface {
 	// Info says what the place is and allows. It is the first call of a conversation. ErrNoStore: the place is fine and
 	// holds no store of this vault; the Info is valid apart from Store.

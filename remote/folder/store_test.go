@@ -1,6 +1,8 @@
 package folder
 
 import (
+	"crypto/sha256"
+	"fmt"
 	"testing"
 
 	"evault/internal/vfs"
@@ -10,7 +12,7 @@ import (
 	"evault/remote/storetest"
 )
 
-var testVault = keys.VaultID{1, 2, 3, 4}
+var testVault = keys.VaultID{0xab, 2, 3, 4}
 
 func TestStoreInMemory(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) (remote.Site, keys.VaultID) {
@@ -46,3 +48,5 @@ func must(t testing.TB, err error) {
 		t.Fatal(err)
 	}
 }
+
+func hashHex(text string) string { return fmt.Sprintf("%x", sha256.Sum256([]byte(text))) }

@@ -136,8 +136,8 @@ func recordsLarge(p *place) {
 func recordsMany(p *place) {
 	w := p.writer()
 	var all [][]byte
-	for range 5 {
-		part := w.Records(64)
+	for range 4 {
+		part := w.Records(12)
 		p.append(part...)
 		all = append(all, part...)
 	}
