@@ -45,11 +45,8 @@ type deviceRemoveJSON struct {
 func (a *app) runDeviceRemove(cmd *cobra.Command, which string, yes bool) error {
 	ctx := cmd.Context()
 	if !yes {
-		if !a.canConfirm() {
-			return usagef(cmd, "to remove a device without a terminal to ask on takes --yes")
-		}
-		a.complain(whatRemovalLeaves)
-		if err := a.confirm(ctx, fmt.Sprintf("Remove %s from this vault?", quoted(which))); err != nil {
+		var err error
+		if which, err = a.confirmRemoval(cmd, which); err != nil {
 			return err
 		}
 	}
@@ -71,6 +68,23 @@ func (a *app) runDeviceRemove(cmd *cobra.Command, which string, yes bool) error 
 		}
 		return nil
 	})
+}
+
+// confirmRemoval asks about the device that is meant, without the vault's lock, and gives its ID.
+func (a *app) confirmRemoval(cmd *cobra.Command, which string) (id string, err error) {
+	if !a.canConfirm() {
+		return "", usagef(cmd, "to remove a device without a terminal to ask on takes --yes")
+	}
+	var d repo.DeviceInfo
+	err = a.withVault(cmd.Context(), repo.ReadOnly, func(v *openVault) error {
+		d, err = v.FindDevice(which)
+		return err
+	})
+	if err != nil {
+		return "", err
+	}
+	a.complain(whatRemovalLeaves)
+	return d.Device.String(), a.confirm(cmd.Context(), fmt.Sprintf("Remove %s (%s, %s) from this vault?", quoted(d.Label), d.Role, shortDevice(d.Device)))
 }
 
 func newDeviceRename(a *app) *cobra.Command {

@@ -57,7 +57,7 @@ type RemoveDeviceResult struct {
 // The errors are those of keys.Vault.RevokeDevice, ErrNoSuchDevice, and ErrUsage for this very device, which could not
 // publish its own removal.
 func (r *Repository) RemoveDevice(_ context.Context, which string) (*RemoveDeviceResult, error) {
-	d, err := r.findDevice(which)
+	d, err := r.FindDevice(which)
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +80,7 @@ func (r *Repository) RenameDevice(_ context.Context, which, label string) (*Devi
 	if label == "" {
 		return nil, usagef("a device needs a name")
 	}
-	d, err := r.findDevice(which)
+	d, err := r.FindDevice(which)
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +92,7 @@ func (r *Repository) RenameDevice(_ context.Context, which, label string) (*Devi
 
 // SetDeviceRole gives the device with this label, ID or beginning of an ID another role.
 func (r *Repository) SetDeviceRole(_ context.Context, which string, role keys.Role) (*DeviceInfo, error) {
-	d, err := r.findDevice(which)
+	d, err := r.FindDevice(which)
 	if err != nil {
 		return nil, err
 	}

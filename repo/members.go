@@ -38,6 +38,9 @@ func (r *Repository) Devices() []DeviceInfo {
 	own := r.vault.DevicePublicKey()
 	var list []DeviceInfo
 	for _, e := range r.vault.Roster().Devices {
+		if r.vault.Revoked(e.Key) { // by the other side of a conflict: it comes with the former ones
+			continue
+		}
 		d := deviceInfo(e, DeviceMember)
 		d.This = e.Key == own
 		list = append(list, d)
@@ -66,9 +69,9 @@ func (r *Repository) MembersConflict() bool { return len(r.vault.RosterHeads()) 
 // minDevicePrefix is how many characters of a device ID name a device: one group of it as it is written.
 const minDevicePrefix = 7
 
-// findDevice finds a device by its label, its ID, or how its ID begins. A label is what a device may call itself, so one that
-// reads like another device's ID must not stand for it: whatever fits counts.
-func (r *Repository) findDevice(which string) (DeviceInfo, error) {
+// FindDevice finds a device by its label, its ID, or how its ID begins. A label is what a device may call itself, so one that
+// reads like another device's ID must not stand for it: whatever fits counts. The errors are ErrNoSuchDevice and ErrUsage.
+func (r *Repository) FindDevice(which string) (DeviceInfo, error) {
 	prefix := strings.ToUpper(strings.NewReplacer("-", "", " ", "").Replace(which))
 	var found []DeviceInfo
 	for _, d := range r.Devices() {

@@ -226,19 +226,19 @@ func TestDeviceNamesAreNotMixedUp(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if _, err := r.findDevice(decoy.Label); !errors.Is(err, ErrUsage) {
+		if _, err := r.FindDevice(decoy.Label); !errors.Is(err, ErrUsage) {
 			t.Errorf("a label that begins another's ID: %v", err)
 		}
 		if _, err := r.RemoveDevice(ctx, "twin"); err != nil {
 			t.Fatal(err)
 		}
-		if d, err := r.findDevice("twin"); err != nil || d.State != DeviceRemoved {
+		if d, err := r.FindDevice("twin"); err != nil || d.State != DeviceRemoved {
 			t.Errorf("a removed device by its label: %+v, %v", d, err)
 		}
 		if _, err := r.AddDevice(ctx, again, 0); err != nil {
 			t.Fatal(err)
 		}
-		if d, err := r.findDevice("twin"); err != nil || d.Device != again.Device {
+		if d, err := r.FindDevice("twin"); err != nil || d.Device != again.Device {
 			t.Errorf("the member of that label: %+v, %v", d, err)
 		}
 	})
