@@ -188,6 +188,12 @@ func (m *treeMerge) name(full string, base, ours, theirs *line, depth int) (*lin
 		return m.folderLeft(full, base, ours, theirs, depth)
 	case isFolder(base) && isFolder(theirs):
 		return m.folderLeft(full, base, theirs, ours, depth)
+	case isFolder(base): // gone on both sides; what took its place is new
+		return m.name(full, nil, ours, theirs, depth)
+	case theirs == nil && isFolder(ours): // the same of a file
+		return ours, nil
+	case ours == nil && isFolder(theirs):
+		return theirs, nil
 	}
 	return nil, m.conflict(full)
 }

@@ -30,7 +30,7 @@ func (r *Repository) packsFor(ctx context.Context, tips, known []objects.ID, the
 	n := packNeeds{ctx: ctx, db: db, there: there, verdicts: map[pack.Name]bool{}, chosen: map[pack.Name]bool{}}
 	walk := newObjects{db: db, visit: n.need, commit: func(id objects.ID) (*objects.Commit, error) { return objects.ReadCommit(ctx, db, id) }}
 	if err := walk.run(ctx, tips, known); err != nil {
-		return nil, err
+		return nil, asDamage(err)
 	}
 	return n.infos()
 }
@@ -167,6 +167,14 @@ func nameEdge(e *objects.Edge) string {
 	return fmt.Sprintf("commit %s, %.300q, %s %s", e.Commit.Short(), display(e.Path), e.Kind, e.ID.Short())
 }
 
+// asDamage makes an error that says so ErrDamaged.
+func asDamage(err error) error {
+	if isDamage(err) && !errors.Is(err, ErrSecurity) && !errors.Is(err, ErrDamaged) {
+		return &kindError{ErrDamaged, "history is not all here", err}
+	}
+	return err
+}
+
 // maxMissing is how many missing objects an error names.
 const maxMissing = 10
 
@@ -201,10 +209,7 @@ func (r *Repository) connected(ctx context.Context, tips, known []objects.ID) er
 	}
 	err = walk.run(ctx, tips, known)
 	if err != nil && !errors.Is(err, errStop) {
-		if isDamage(err) && !errors.Is(err, ErrSecurity) {
-			return &kindError{ErrDamaged, "history is not all here", err}
-		}
-		return err
+		return asDamage(err)
 	}
 	if len(missing) > 0 {
 		return &kindError{ErrDamaged, "not all is here:\n  " + strings.Join(missing, "\n  "), nil}
