@@ -302,12 +302,16 @@ func numberOf(op Operation) int {
 	return n
 }
 
-// judge opens every host's logs as every device and as one that comes anew: all see what the oracle says, and nobody is
-// alarmed.
+// judge opens every host's logs as every device, and, if it is thorough, as one that comes anew: all see what the oracle says,
+// and nobody is alarmed.
 func (s *schedule) judge(thorough bool) {
 	s.t.Helper()
 	for i, h := range s.hosts {
-		for _, d := range append(slices.Clone(s.devices), newDevice(s.t, s.devices[0].vault, 99)) {
+		devices := slices.Clone(s.devices)
+		if thorough {
+			devices = append(devices, newDevice(s.t, s.devices[0].vault, 99))
+		}
+		for _, d := range devices {
 			r := d.sync(h)
 			for _, b := range branches {
 				wantRef(s.t, r, b, s.oracle[i][b])
@@ -341,7 +345,7 @@ func TestSchedules(t *testing.T) {
 		for n := range 8 {
 			s.step(n + 1)
 		}
-		s.judge(seed%20 == 0)
+		s.judge(seed%5 == 0)
 		acked, faults = acked+s.acked, faults+s.faults
 		if t.Failed() {
 			t.Fatalf("seed %d", seed)

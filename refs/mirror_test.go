@@ -431,6 +431,18 @@ func TestRottenTipIsTakenAnew(t *testing.T) {
 	wantRef(t, all[0].sync(h), "main", 3)
 }
 
+// A reader publishes nothing: what he writes all the same is not even mirrored.
+func TestReadersRecordsAreNotMirrored(t *testing.T) {
+	g, f, first := family(t)
+	d := newDevice(t, admit(t, g, f, first, keys.RoleReader), 2)
+	h := newHost(t, 1)
+	h.logs[d.tag(h)] = [][]byte{d.forge(h, 0, [32]byte{}, nil)}
+	m := newDevice(t, g.vault, 1).tryMirror(h, h)
+	if wantErr(t, errors.Join(m.Problems...), ErrUnauthorised); m.New != 0 {
+		t.Error("it was mirrored")
+	}
+}
+
 // Evidence goes where it is wanted.
 func TestEvidenceFolder(t *testing.T) {
 	all, h := fleet(t, 2), newHost(t, 1)
