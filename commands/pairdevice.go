@@ -97,7 +97,7 @@ func (a *app) showPairedDevice(o pairOptions, r *pairing.Result, receipt bool) e
 		e.Vault, e.Role, e.URLs = r.Device.Vault.String(), r.Device.Role.String(), r.Device.URLs
 		return a.emit(e)
 	}
-	a.say("Paired: device %s, %s, is a %s of this vault.\n", quoted(label), r.Peer.Device, r.Device.Role)
+	a.say("Paired: device %s, %s, is now a member of this vault (%s).\n", quoted(label), r.Peer.Device, r.Device.Role)
 	if len(r.Device.URLs) == 0 {
 		a.say("The vault has no remote yet from which it could be cloned: \"evault remote add\", then \"evault push\".\n")
 		return nil

@@ -172,7 +172,7 @@ func (a *app) showJoinedVault(r *pairing.Result, own keys.DeviceID) error {
 		e.Vault, e.Role, e.URLs = r.Device.Vault.String(), r.Device.Role.String(), r.Device.URLs
 		return a.emit(e)
 	}
-	a.say("Paired with %s, device %s: this device is a %s of vault %s.\n", quoted(r.Peer.Label), r.Peer.Device, r.Device.Role, r.Device.Vault)
+	a.say("Paired with %s, device %s: this device is now a member of vault %s (%s).\n", quoted(r.Peer.Label), r.Peer.Device, r.Device.Vault, r.Device.Role)
 	if len(r.Device.URLs) == 0 {
 		a.say("The vault has no remote yet from which it could be cloned.\n")
 		return nil
