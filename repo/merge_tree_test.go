@@ -299,7 +299,7 @@ func TestMergeAgainstGit(t *testing.T) {
 	if os.Getenv("EVAULT_NO_GIT") == "1" {
 		t.Skip("EVAULT_NO_GIT=1: the comparison with git is left out on purpose")
 	}
-	cases := 300
+	cases := 240
 	if os.Getenv("EVAULT_PROVE") == "1" {
 		cases = 5000
 	}
