@@ -73,7 +73,7 @@ func checkConnection(state tls.ConnectionState) error {
 }
 
 func peerKey(state *tls.ConnectionState) (ed25519.PublicKey, error) {
-	if len(state.PeerCertificates) > 0 {
+	if len(state.PeerCertificates) == 1 {
 		if key, ok := state.PeerCertificates[0].PublicKey.(ed25519.PublicKey); ok {
 			return key, nil
 		}

@@ -21,9 +21,9 @@ type JoinOptions struct {
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
-// Join pairs with a listener. The addresses of a scanned code are tried in order until one answers with the right key; after
-// that the first failure counts, because every attempt may cost a try. The errors are those of this package, and
-// remote.ErrUnreachable, ErrNotEvault and ErrWrongPeer.
+// Join pairs with a listener. Of the addresses of a scanned code, the first that answers with the right key is taken; after
+// that there is one attempt, because it may cost a try. The errors are those of this package, and remote.ErrUnreachable,
+// ErrNotEvault and ErrWrongPeer.
 func Join(ctx context.Context, t Target, o JoinOptions) (*Result, error) {
 	return join(ctx, t, o, usualLimits())
 }
@@ -35,19 +35,50 @@ func join(ctx context.Context, t Target, o JoinOptions, limits limits) (*Result,
 	if o.Dial == nil {
 		o.Dial = (&net.Dialer{}).DialContext
 	}
-	var errs []error
-	for _, address := range t.addresses {
-		j := joiner{target: t, address: address, options: o, limits: limits}
-		c, err := j.connect(ctx)
-		if err == nil {
-			return j.pair(ctx, c)
-		}
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		errs = append(errs, fmt.Errorf("%s: %w", address, err))
+	first, err := race(ctx, t, func(ctx context.Context, address string) (*joiner, error) {
+		j := &joiner{target: t, address: address, options: o, limits: limits}
+		return j, j.connect(ctx)
+	})
+	if err != nil {
+		return nil, err
 	}
-	if len(errs) == 0 {
+	return first.pair(ctx)
+}
+
+// race connects to all addresses at once, since most of them may lead nowhere, and gives the first channel to the device
+// that is expected. The others are closed without a word.
+func race(ctx context.Context, t Target, connect func(context.Context, string) (*joiner, error)) (first *joiner, err error) {
+	racing, cancel := context.WithCancel(ctx)
+	defer cancel()
+	type arrival struct {
+		j   *joiner
+		err error
+	}
+	arrivals := make(chan arrival)
+	for _, address := range t.addresses {
+		go func() {
+			j, err := connect(racing, address)
+			arrivals <- arrival{j, err}
+		}()
+	}
+	var errs []error
+	for range t.addresses {
+		switch a := <-arrivals; {
+		case a.err != nil:
+			errs = append(errs, fmt.Errorf("%s: %w", a.j.address, a.err))
+		case first == nil:
+			first = a.j
+			cancel()
+		default:
+			_ = a.j.channel.Close() // nothing was said on it
+		}
+	}
+	switch {
+	case first != nil:
+		return first, nil
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case len(errs) == 0:
 		return nil, fmt.Errorf("%w: no address", ErrTarget)
 	}
 	return nil, errors.Join(errs...)
@@ -59,39 +90,35 @@ type joiner struct {
 	address string
 	options JoinOptions
 	limits  limits
-	stop    func() bool
+	channel *channel
 }
 
 // connect gets as far as a channel to the device that is expected, if one is.
-func (j *joiner) connect(ctx context.Context) (*channel, error) {
-	short, cancel := context.WithTimeout(ctx, j.limits.attempt)
+func (j *joiner) connect(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, j.limits.attempt)
 	defer cancel()
-	raw, err := j.options.Dial(short, "tcp", j.address)
+	raw, err := j.options.Dial(ctx, "tcp", j.address)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", remote.ErrUnreachable, err)
+		return fmt.Errorf("%w: %w", remote.ErrUnreachable, err)
 	}
-	c, err := open(short, raw, j.options.Identity, true)
+	c, err := open(ctx, raw, j.options.Identity, true)
 	if err == nil && j.target.device != (keys.DeviceID{}) && c.peerID() != j.target.device {
 		err = &remote.WrongPeerError{Address: j.address, Expected: j.target.device, Found: c.peerID()}
 	}
 	if err != nil {
-		return nil, errors.Join(err, closeQuietly(raw))
+		_ = raw.Close() // the error is known already
+		return err
 	}
-	j.stop = context.AfterFunc(ctx, func() { _ = raw.Close() })
-	return c, nil
-}
-
-// closeQuietly closes a connection of which the error is known already.
-func closeQuietly(c net.Conn) error {
-	_ = c.Close()
+	j.channel = c
 	return nil
 }
 
 // pair proves, checks the other side's proof, and does what the pairing is for.
-func (j *joiner) pair(ctx context.Context, c *channel) (*Result, error) {
-	defer c.Close() // everything that matters has been answered
-	defer j.stop()
-	result, err := j.talk(c)
+func (j *joiner) pair(ctx context.Context) (*Result, error) {
+	defer j.channel.Close() // everything that matters has been answered
+	stop := context.AfterFunc(ctx, func() { _ = j.channel.NetConn().Close() })
+	defer stop()
+	result, err := j.talk(j.channel)
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()

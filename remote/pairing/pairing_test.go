@@ -106,11 +106,12 @@ func TestPairByQRCode(t *testing.T) {
 	}
 }
 
-// TestSecondAddress: an address that does not answer costs nothing.
-func TestSecondAddress(t *testing.T) {
-	host, laptop := identity(t), identity(t)
-	s := listenOn(t, host, tcp(t), fast(), nil)
-	uri, err := s.inv.URI([]string{"10.0.0.1:4723", "10.0.0.2:4723"}, host.DeviceID())
+// TestManyAddresses: of those that a code names, some do not answer, and some lead to somebody else. None of that costs a
+// try, and the right one is found at once.
+func TestManyAddresses(t *testing.T) {
+	host, other, laptop := identity(t), identity(t), identity(t)
+	s, wrong := listenOn(t, host, tcp(t), fast(), nil), listenOn(t, other, tcp(t), fast(), nil)
+	uri, err := s.inv.URI([]string{"10.0.0.1:4723", "10.0.0.2:4723", "10.0.0.3:4723", "10.0.0.4:4723", "10.0.0.5:4723"}, host.DeviceID())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,13 +121,23 @@ func TestSecondAddress(t *testing.T) {
 	}
 	dial := s.dial
 	s.dial = func(ctx context.Context, network, address string) (net.Conn, error) {
-		if address == "10.0.0.1:4723" {
+		switch address {
+		case "10.0.0.1:4723":
 			return nil, errors.New("no route to host")
+		case "10.0.0.2:4723":
+			<-ctx.Done() // nobody says anything
+			return nil, ctx.Err()
+		case "10.0.0.3:4723":
+			return wrong.dial(ctx, network, address)
 		}
 		return dial(ctx, network, address)
 	}
-	if r, err := s.joinTarget(laptop, target); err != nil || r.Host.Addresses[0] != "10.0.0.2:4722" {
+	r, err := s.joinTarget(laptop, target)
+	if err != nil || r.Host.Addresses[0] != "10.0.0.4:4722" && r.Host.Addresses[0] != "10.0.0.5:4722" {
 		t.Fatalf("%+v, %v", r, err)
+	}
+	if s.wrongCodes()+wrong.wrongCodes() != 0 || len(wrong.admitted) > 0 {
+		t.Error("that cost a try")
 	}
 }
 

@@ -135,7 +135,7 @@ func TestNoReceipt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := listenOn(t, host, newPipes(), usualLimits(), nil)
 		c := s.stranger()
-		j := joiner{target: Target{kind: byCode, proof: []byte(s.inv.Code())}}
+		j := &joiner{target: Target{kind: byCode, proof: []byte(s.inv.Code())}}
 		if err := j.prove(c); err != nil {
 			t.Fatal(err)
 		}
