@@ -17,7 +17,7 @@ func (h *Host) Maintain(ctx context.Context) {
 	var work sync.WaitGroup
 	defer work.Wait()
 	work.Go(func() { h.scrubOnTime(ctx) })
-	for sleep(ctx, lookEvery) == nil {
+	for sleep(ctx, lookTick) == nil {
 		h.look(lookEvery)
 	}
 }

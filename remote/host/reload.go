@@ -8,8 +8,12 @@ import (
 	"evault/internal/vfs"
 )
 
-// lookEvery is how often the configuration is looked at. A revoked peer is out within twice that time; a new one is in at once.
-const lookEvery = time.Second
+const (
+	// lookEvery is how often the configuration is looked at, at most.
+	lookEvery = time.Second
+	// lookTick is how often it is asked whether it is time to look, so that a revoked peer is out within two seconds.
+	lookTick = lookEvery / 4
+)
 
 // fileStamp tells one version of a file from another: Publish gives each a new inode, an editor a new time.
 type fileStamp struct {

@@ -25,16 +25,36 @@ func (h *Host) ServeStdio(ctx context.Context, rw io.ReadWriteCloser, peer api.P
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	gone := make(chan error, 1)
-	go func() { gone <- b.watch(ctx, cancel) }()
+	served := make(chan error, 1)
 	peerOf := func(*http.Request) (api.Peer, bool) { return peer, true } // Open asks again
-	err := transport.ServePipe(ctx, rw, h.handler(b, peerOf))
-	cancel()
-	if revoked := <-gone; revoked != nil {
-		return revoked
+	go func() { served <- transport.ServePipe(ctx, rw, h.handler(b, peerOf)) }()
+	tick := time.NewTicker(lookTick)
+	defer tick.Stop()
+	for {
+		select {
+		case err := <-served:
+			return err
+		case <-tick.C:
+			if _, err := b.peer(); err != nil {
+				return errors.Join(err, cutOff(rw, served))
+			}
+		}
+	}
+}
+
+// cutOff ends a conversation at once, requests that are under way included. A read of standard input cannot be ended from
+// here: it is left behind, and ends with the process.
+func cutOff(rw io.Closer, served <-chan error) error {
+	err := rw.Close()
+	select {
+	case <-served: // it ended because it was cut off
+	case <-time.After(cutOffTime):
 	}
 	return err
 }
+
+// cutOffTime is how long a conversation that was cut off may take to notice.
+const cutOffTime = 500 * time.Millisecond
 
 // pipeBackend is the host as the peer at the other end of a pipe sees it.
 type pipeBackend struct {
@@ -57,23 +77,6 @@ func (b *pipeBackend) peer() (*Peer, error) {
 		return nil, fmt.Errorf("%w: peer %s is revoked", remote.ErrRefused, b.name)
 	}
 	return known, nil
-}
-
-// watch ends the conversation when the peer is revoked.
-func (b *pipeBackend) watch(ctx context.Context, end func()) error {
-	tick := time.NewTicker(lookEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-			if _, err := b.peer(); err != nil {
-				end()
-				return err
-			}
-		}
-	}
 }
 
 // Vaults lists what the peer may read.
