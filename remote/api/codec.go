@@ -1,10 +1,12 @@
 package api
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	"evault/internal/wire"
@@ -16,15 +18,11 @@ import (
 // maxVaults is how many vaults one answer lists.
 const maxVaults = 1 << 16
 
-// The greatest sizes in bytes of the bodies that hold lists, with every element at its largest. They bound what is read
-// before it is looked at; nothing is allocated for them ahead.
-const (
-	maxVaultList = 10 + maxVaults*32
-	maxFileList  = 10 + remote.MaxFiles*(1+maxFileName+10)
-	maxPackList  = 10 + remote.MaxPacks*(32+10)
-	maxHeadList  = 10 + refs.MaxLogs*(32+10+32)
-	maxAppend    = maxHeadList + 10 + remote.MaxAppend*10 + remote.MaxAppendBytes
-)
+// maxNumber is the length of the longest number.
+const maxNumber = binary.MaxVarintLen64
+
+// maxAppend is the greatest size in bytes of what Append sends. Nothing is allocated for it ahead.
+const maxAppend = maxNumber + refs.MaxLogs*(32+maxNumber+32) + maxNumber + remote.MaxAppend*maxNumber + remote.MaxAppendBytes
 
 // maxFileName is the length of the longest name of a roster, keyring or slot: "keyring/4294967295-" and a hash.
 const maxFileName = 19 + 64
@@ -36,7 +34,8 @@ var errOrder = errors.New("not in strictly ascending order")
 type list[T any] struct {
 	what    string // in the singular, for errors
 	limit   uint64 // elements
-	least   int    // bytes that an element takes at least
+	least   int    // bytes that an element takes at least, and at most
+	most    int
 	take    func(*wire.Decoder) T
 	put     func([]byte, T) []byte
 	compare func(a, b T) int
@@ -72,25 +71,64 @@ func (l list[T]) takeFrom(d *wire.Decoder) []T {
 	return elements
 }
 
-// decode reads a body that is a list and nothing else.
-func (l list[T]) decode(data []byte) ([]T, error) {
-	d := wire.NewDecoder(data, nil)
-	elements := l.takeFrom(&d)
-	if err := d.End("list of " + l.what + "s"); err != nil {
+// read reads a body that is a list and nothing else, one element after the other: what is wrong ends it there, and memory
+// grows with what has arrived. The error is a formError, or the reader's own.
+func (l list[T]) read(src io.Reader) ([]T, error) {
+	r := bufio.NewReaderSize(src, 64<<10)
+	var elements []T
+	var n uint64
+	if err := takeNext(r, maxNumber, func(d *wire.Decoder) { n = d.Uvarint(l.limit, "number of "+l.what+"s") }); err != nil {
+		return nil, l.fault(err)
+	}
+	for range n {
+		var e T
+		if err := takeNext(r, l.most, func(d *wire.Decoder) { e = l.take(d) }); err != nil {
+			return nil, l.fault(err)
+		}
+		if len(elements) > 0 && l.compare(elements[len(elements)-1], e) >= 0 {
+			return nil, l.fault(formError{errOrder})
+		}
+		elements = append(elements, e)
+	}
+	switch _, err := r.ReadByte(); err {
+	case io.EOF:
+		return elements, nil
+	case nil:
+		return nil, l.fault(formError{errLeft})
+	default:
 		return nil, err
 	}
-	return elements, nil
+}
+
+// errLeft: something follows the end.
+var errLeft = errors.New("bytes follow its end")
+
+func (l list[T]) fault(err error) error { return fmt.Errorf("list of %ss: %w", l.what, err) }
+
+// takeNext has one thing of at most so many bytes taken off the front of r. What it lacks because r failed is r's error.
+func takeNext(r *bufio.Reader, most int, take func(*wire.Decoder)) error {
+	window, failed := r.Peek(most)
+	d := wire.NewDecoder(window, nil)
+	take(&d)
+	switch {
+	case d.Err() == nil:
+		_, err := r.Discard(len(window) - len(d.Rest()))
+		return err
+	case failed != nil && failed != io.EOF:
+		return failed
+	}
+	return formError{d.Err()}
 }
 
 func vaultList() list[keys.VaultID] {
-	return list[keys.VaultID]{what: "vault", limit: maxVaults, least: 32,
+	return list[keys.VaultID]{what: "vault", limit: maxVaults, least: 32, most: 32,
 		take:    func(d *wire.Decoder) keys.VaultID { return d.Array32("vault") },
 		put:     func(dst []byte, v keys.VaultID) []byte { return append(dst, v[:]...) },
 		compare: func(a, b keys.VaultID) int { return bytes.Compare(a[:], b[:]) }}
 }
 
 func fileList() list[remote.FileInfo] {
-	return list[remote.FileInfo]{what: "file", limit: remote.MaxFiles, least: 2,
+	return list[remote.FileInfo]{what: "file", limit: remote.MaxFiles, least: 2, most: 1 + maxFileName + maxNumber,
 		take: func(d *wire.Decoder) remote.FileInfo {
 			f := remote.FileInfo{Name: d.Printable(maxFileName, "file name")}
 			f.Size = int64(d.Uvarint(remote.MaxFile, "file size"))
@@ -108,7 +146,7 @@ func fileList() list[remote.FileInfo] {
 }
 
 func packList() list[refs.Pack] {
-	return list[refs.Pack]{what: "pack", limit: remote.MaxPacks, least: 33,
+	return list[refs.Pack]{what: "pack", limit: remote.MaxPacks, least: 33, most: 32 + maxNumber,
 		take: func(d *wire.Decoder) refs.Pack {
 			return refs.Pack{Name: d.Array32("pack"), Size: d.Uvarint(refs.MaxPackSize, "pack size")}
 		},
@@ -119,7 +157,7 @@ func packList() list[refs.Pack] {
 }
 
 func headList() list[refs.Position] {
-	return list[refs.Position]{what: "head", limit: refs.MaxLogs, least: 65,
+	return list[refs.Position]{what: "head", limit: refs.MaxLogs, least: 65, most: 32 + maxNumber + 32,
 		take: func(d *wire.Decoder) refs.Position {
 			return refs.Position{Tag: d.Array32("log"), Seq: d.Uvarint(1<<64-1, "sequence"), Hash: d.Array32("hash")}
 		},

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"io"
 
 	"evault/internal/wire"
@@ -24,9 +23,6 @@ type frameReader struct {
 	r   *bufio.Reader
 	buf []byte
 }
-
-// errLongStream: something follows the end of the records.
-var errLongStream = errors.New("bytes follow the end of the records")
 
 // next gives the next record, valid until it is called again; io.EOF after the last. Memory grows with what has arrived
 // and not with what a length promises. io.ErrUnexpectedEOF: the stream was cut off.
@@ -74,7 +70,7 @@ func (f *frameReader) length() (int, error) {
 func (f *frameReader) end() error {
 	switch _, err := f.r.ReadByte(); err {
 	case nil:
-		return formError{errLongStream}
+		return formError{errLeft}
 	default:
 		return err
 	}
@@ -91,6 +87,6 @@ func cutOff(err error) error {
 // formError tells what is wrong with the bytes from what is wrong with the connection that brought them.
 type formError struct{ err error }
 
-func (e formError) Error() string { return fmt.Sprintf("stream of records: %v", e.err) }
+func (e formError) Error() string { return e.err.Error() }
 
 func (e formError) Unwrap() error { return e.err }

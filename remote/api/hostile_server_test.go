@@ -6,8 +6,12 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -201,5 +205,26 @@ func TestLyingBodies(t *testing.T) {
 				wantErr(t, err, want)
 			})
 		}
+	}
+}
+
+// TestNothingExtraIsSent shows that a client sends nothing but what the protocol has, whatever its http.Client would.
+func TestNothingExtraIsSent(t *testing.T) {
+	var seen http.Header
+	g := newRig(t, func(h *HandlerOptions, c *ClientOptions) {
+		jar, err := cookiejar.New(nil)
+		must(t, err)
+		jar.SetCookies(&url.URL{Scheme: "http", Host: "evault"}, []*http.Cookie{{Name: "who", Value: "me"}})
+		c.HTTP.Jar, c.HTTP.Timeout = jar, time.Nanosecond
+		h.PeerOf = func(r *http.Request) (Peer, bool) {
+			seen = r.Header.Clone()
+			return Peer{Name: "laptop"}, true
+		}
+	})
+	_, err := g.store.Heads(context.Background())
+	must(t, err)
+	want := http.Header{versionHeader: {version}, "Accept-Encoding": {"identity"}, "User-Agent": {"evault"}}
+	if !maps.EqualFunc(seen, want, slices.Equal) {
+		t.Errorf("sent %v", seen)
 	}
 }

@@ -45,7 +45,7 @@ func TestPage(t *testing.T) {
 	}
 	sample, err := hex.DecodeString("02" + strings.Repeat("aa", 32) + "03" + strings.Repeat("bb", 32) + "ac02")
 	must(t, err)
-	packs, err := packList().decode(sample)
+	packs, err := decodeList(packList(), sample)
 	if err != nil || len(packs) != 2 || packs[0] != (refs.Pack{Name: [32]byte(bytes.Repeat([]byte{0xaa}, 32)), Size: 3}) || packs[1].Size != 300 {
 		t.Errorf("the example: %v, %v", packs, err)
 	}

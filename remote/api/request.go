@@ -6,12 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
-	"time"
 
 	"evault/remote"
 )
@@ -30,9 +27,20 @@ func bytesRequest(method, path string, data []byte, want ...int) request {
 	return request{method: method, path: path, body: io.NopCloser(bytes.NewReader(data)), size: int64(len(data)), want: want}
 }
 
+// close closes the body of a request that is not sent.
+func (q request) close() error {
+	if q.body == nil {
+		return nil
+	}
+	return q.body.Close()
+}
+
 // send asks and gives the answer, whose body the caller closes, and which ends when ctx does. Every error is one of
 // package remote, or the context's, or what went wrong with the body's source.
 func (s *site) send(ctx context.Context, q request) (*http.Response, error) {
+	if s.ctx.Err() != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", s.o.Name, errClosed), q.close())
+	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	stop := context.AfterFunc(s.ctx, func() { cancel(errClosed) })
 	end := func(err error) {
@@ -68,7 +76,7 @@ func (s *site) send(ctx context.Context, q request) (*http.Response, error) {
 func (s *site) prepare(ctx context.Context, q request, up *upload) (*http.Request, error) {
 	hr, err := http.NewRequestWithContext(ctx, q.method, s.o.Base+q.path, nil)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", s.o.Name, err)
+		return nil, errors.Join(fmt.Errorf("%s: %w", s.o.Name, err), q.close())
 	}
 	if q.header != nil {
 		hr.Header = q.header
@@ -82,7 +90,7 @@ func (s *site) prepare(ctx context.Context, q request, up *upload) (*http.Reques
 	}
 	if q.body != nil && q.size == 0 {
 		hr.Body = http.NoBody
-		if err := q.body.Close(); err != nil {
+		if err := q.close(); err != nil {
 			return nil, err
 		}
 	}
@@ -129,13 +137,21 @@ func describe(resp *http.Response) string {
 	return clean(text, 200)
 }
 
-// readAll reads an answer of at most limit bytes. Memory grows with what arrives.
-func (s *site) readAll(resp *http.Response, limit int64) ([]byte, error) {
+// bounded checks that an answer has an end, and one within the limit.
+func (s *site) bounded(resp *http.Response, limit int64) error {
 	switch {
 	case resp.ContentLength > limit:
-		return nil, s.malformed(fmt.Errorf("%d bytes, where %d is the most", resp.ContentLength, limit))
+		return s.malformed(fmt.Errorf("%d bytes, where %d is the most", resp.ContentLength, limit))
 	case endless(resp):
-		return nil, s.malformed(errors.New("it does not say where it ends"))
+		return s.malformed(errors.New("it does not say where it ends"))
+	}
+	return nil
+}
+
+// readAll reads an answer of at most limit bytes. Memory grows with what arrives.
+func (s *site) readAll(resp *http.Response, limit int64) ([]byte, error) {
+	if err := s.bounded(resp, limit); err != nil {
+		return nil, err
 	}
 	data, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
 	switch {
@@ -150,74 +166,4 @@ func (s *site) readAll(resp *http.Response, limit int64) ([]byte, error) {
 // endless tells answers whose end is the end of the connection, so that one that was cut off looks whole.
 func endless(resp *http.Response) bool {
 	return resp.ContentLength < 0 && resp.ProtoMajor < 2 && !slices.Contains(resp.TransferEncoding, "chunked")
-}
-
-// brokenError is a failure after which the same may be asked again.
-type brokenError struct {
-	err  error
-	dial bool          // no connection came about
-	wait time.Duration // what the host asks for before the next time
-}
-
-func (e *brokenError) Error() string { return e.err.Error() }
-
-// Unwrap gives the failure.
-func (e *brokenError) Unwrap() error { return e.err }
-
-// broken says why there is no answer, or only the beginning of one: because the caller has had enough, the source of
-// what was being sent failed, or the host cannot be reached.
-func (s *site) broken(ctx context.Context, source, err error) error {
-	if wrapped := (*url.Error)(nil); errors.As(err, &wrapped) {
-		err = wrapped.Err
-	}
-	cause := context.Cause(ctx)
-	switch {
-	case source != nil:
-		return source
-	case errors.Is(cause, errClosed):
-		return fmt.Errorf("%s: %w", s.o.Name, errClosed)
-	case errors.Is(cause, errStalled):
-		err = fmt.Errorf("%w: %w: less than %d bytes per second for %v, or no answer for %v", remote.ErrUnreachable, errStalled,
-			s.o.Limits.StallRate, s.o.Limits.StallTime, s.o.Limits.Answer)
-	case cause != nil:
-		return fmt.Errorf("%s: %w", s.o.Name, ctx.Err())
-	case foreign(err):
-		return fmt.Errorf("%s: %w: %s", s.o.Name, remote.ErrNotEvault, clean(err.Error(), 200))
-	case strings.Contains(err.Error(), "headers exceeded"): // http.Transport has no type for that
-		return s.malformed(shown{err})
-	case decided(err):
-		return fmt.Errorf("%s: %w", s.o.Name, err)
-	case !errors.Is(err, remote.ErrUnreachable):
-		err = fmt.Errorf("%w: %w", remote.ErrUnreachable, shown{err})
-	}
-	op := (*net.OpError)(nil)
-	return &brokenError{err: fmt.Errorf("%s: %w", s.o.Name, err), dial: errors.As(err, &op) && op.Op == "dial"}
-}
-
-// foreign tells what http.Transport says when something answers that is not HTTP. It has no types for that, and says the
-// same of an answer that ended within its first line.
-func foreign(err error) bool {
-	_, line, malformed := strings.Cut(err.Error(), `malformed HTTP response "`)
-	line = strings.TrimSuffix(line, `"`)
-	const first = "HTTP/1."
-	cut := strings.HasPrefix(first, line) || strings.HasPrefix(line, first)
-	return errors.Is(err, http.ErrSchemeMismatch) || malformed && !cut
-}
-
-// shown is an error whose text may quote what the other side sent.
-type shown struct{ err error }
-
-func (s shown) Error() string { return clean(s.err.Error(), maxText) }
-
-// Unwrap gives the error.
-func (s shown) Unwrap() error { return s.err }
-
-// decided tells failures of the transport that do not go away by asking again.
-func decided(err error) bool {
-	for _, e := range []error{remote.ErrWrongPeer, remote.ErrRefused, remote.ErrNotEvault, remote.ErrVersion, remote.ErrAnswer} {
-		if errors.Is(err, e) {
-			return true
-		}
-	}
-	return false
 }

@@ -66,32 +66,58 @@ func (s *site) sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// do asks, and again if it must, and reads an answer of at most limit bytes. ask gives a request that was not sent yet.
-func (s *site) do(ctx context.Context, limit int64, ask func() request) (data []byte, status int, err error) {
-	err = s.retry(ctx, func() error {
-		resp, err := s.send(ctx, ask())
+// ask asks, and again if it must, and has the answer used. again gives a request that was not sent yet.
+func (s *site) ask(ctx context.Context, again func() request, use func(*http.Response) error) error {
+	return s.retry(ctx, func() error {
+		resp, err := s.send(ctx, again())
 		if err != nil {
 			return err
 		}
 		defer resp.Body.Close() // nothing of it is wanted any more
-		status = resp.StatusCode
-		data, err = s.readAll(resp, limit)
-		return err
+		return use(resp)
 	}, nil)
-	return data, status, err
 }
 
-// get reads something of at most limit bytes.
-func (s *site) get(ctx context.Context, path string, limit int64) ([]byte, error) {
-	data, _, err := s.do(ctx, limit, func() request {
-		return request{method: http.MethodGet, path: path, want: []int{http.StatusOK}}
+// do asks for an answer of at most limit bytes.
+func (s *site) do(ctx context.Context, limit int64, again func() request) (data []byte, err error) {
+	err = s.ask(ctx, again, func(resp *http.Response) error {
+		data, err = s.readAll(resp, limit)
+		return err
 	})
 	return data, err
 }
 
+// reading is a request to read something.
+func reading(path string) func() request {
+	return func() request { return request{method: http.MethodGet, path: path, want: []int{http.StatusOK}} }
+}
+
+// get reads something of at most limit bytes.
+func (s *site) get(ctx context.Context, path string, limit int64) ([]byte, error) {
+	return s.do(ctx, limit, reading(path))
+}
+
+// getList reads a list.
+func getList[T any](ctx context.Context, s *site, path string, l list[T]) (elements []T, err error) {
+	err = s.ask(ctx, reading(path), func(resp *http.Response) error {
+		if err := s.bounded(resp, maxNumber+int64(l.limit)*int64(l.most)); err != nil {
+			return err
+		}
+		elements, err = l.read(resp.Body)
+		switch {
+		case errors.As(err, &formError{}):
+			return s.malformed(err)
+		case err != nil:
+			return s.broken(resp.Request.Context(), nil, err)
+		}
+		return nil
+	})
+	return elements, err
+}
+
 // tell asks for something whose answer is that it was done.
 func (s *site) tell(ctx context.Context, method, path string, body []byte) error {
-	_, _, err := s.do(ctx, 0, func() request {
+	_, err := s.do(ctx, 0, func() request {
 		q := request{method: method, path: path}
 		if body != nil {
 			q = bytesRequest(method, path, body)

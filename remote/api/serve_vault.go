@@ -14,16 +14,6 @@ import (
 // binaryType is the content type of lists, files, packs and records.
 const binaryType = "application/octet-stream"
 
-// infoBody is what a host says about itself and a vault.
-type infoBody struct {
-	Vault       string `json:"vault"`
-	Store       string `json:"store,omitempty"`
-	Permissions string `json:"permissions"`
-	Quota       uint64 `json:"quota,omitempty"`
-	Used        uint64 `json:"used,omitempty"`
-	Software    string `json:"software,omitempty"`
-}
-
 func (e *exchange) listVaults() error {
 	vaults, err := e.h.o.Backend.Vaults(e.r.Context(), e.peer)
 	if err != nil {

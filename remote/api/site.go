@@ -87,13 +87,8 @@ type site struct {
 }
 
 // Vaults lists the vaults that the host lets this device read.
-func (s *site) Vaults(ctx context.Context) (vaults []keys.VaultID, err error) {
-	data, err := s.get(ctx, prefix+"vaults", maxVaultList)
-	if err != nil {
-		return nil, err
-	}
-	vaults, err = vaultList().decode(data)
-	return vaults, s.malformed(err)
+func (s *site) Vaults(ctx context.Context) ([]keys.VaultID, error) {
+	return getList(ctx, s, prefix+"vaults", vaultList())
 }
 
 // Store gives the store of a vault.

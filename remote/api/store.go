@@ -3,8 +3,6 @@ package api
 import (
 	"bufio"
 	"context"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -43,6 +41,15 @@ func (s *store) get(ctx context.Context, rest string, limit int64) ([]byte, erro
 	return s.site.get(ctx, path, limit)
 }
 
+// getVaultList reads a list of what the vault has.
+func getVaultList[T any](ctx context.Context, s *store, rest string, l list[T]) ([]T, error) {
+	path, err := s.path(rest)
+	if err != nil {
+		return nil, err
+	}
+	return getList(ctx, s.site, path, l)
+}
+
 // tell asks the host to do something with the vault.
 func (s *store) tell(ctx context.Context, method, rest string, body []byte) error {
 	path, err := s.path(rest)
@@ -51,9 +58,6 @@ func (s *store) tell(ctx context.Context, method, rest string, body []byte) erro
 	}
 	return s.site.tell(ctx, method, path, body)
 }
-
-// maxInfo is the greatest size in bytes of what a host says about itself.
-const maxInfo = 16 << 10
 
 // Info says what the host is and allows.
 func (s *store) Info(ctx context.Context) (remote.Info, error) {
@@ -74,7 +78,7 @@ func (s *store) Create(ctx context.Context) (remote.Info, error) {
 	if err != nil {
 		return remote.Info{}, err
 	}
-	data, _, err := s.site.do(ctx, maxInfo, func() request {
+	data, err := s.site.do(ctx, maxInfo, func() request {
 		return request{method: http.MethodPut, path: path, want: []int{http.StatusOK}}
 	})
 	if err != nil {
@@ -87,50 +91,9 @@ func (s *store) Create(ctx context.Context) (remote.Info, error) {
 	return info, err
 }
 
-// readInfo reads what a host says about itself and checks that it is about this vault.
-func (s *store) readInfo(data []byte) (remote.Info, error) {
-	info, err := decodeInfo(data)
-	if err != nil {
-		return remote.Info{}, s.site.malformed(err)
-	}
-	if info.Vault != s.vault {
-		return remote.Info{}, fmt.Errorf("%s: %w: %v", s.site.o.Name, remote.ErrOtherVault, info.Vault)
-	}
-	return info, nil
-}
-
-// decodeInfo reads the document.
-func decodeInfo(data []byte) (info remote.Info, err error) {
-	var b infoBody
-	if err := json.Unmarshal(data, &b); err != nil {
-		return info, err
-	}
-	if info.Vault, err = keys.ParseVaultID(b.Vault); err != nil {
-		return remote.Info{}, err
-	}
-	if b.Store != "" {
-		if len(b.Store) != 2*len(info.Store) {
-			return remote.Info{}, errors.New("the ID of the store has another length")
-		}
-		if _, err := hex.Decode(info.Store[:], []byte(b.Store)); err != nil || info.Store.String() != b.Store {
-			return remote.Info{}, errors.New("the ID of the store is not lower-case hexadecimal")
-		}
-	}
-	if info.Permissions, err = remote.ParsePermissions(b.Permissions); err != nil {
-		return remote.Info{}, errors.New("unknown permissions")
-	}
-	info.Quota, info.Used, info.Software = b.Quota, b.Used, clean(b.Software, maxSoftware)
-	return info, nil
-}
-
 // Files lists the rosters, keyrings and slots.
 func (s *store) Files(ctx context.Context) ([]remote.FileInfo, error) {
-	data, err := s.get(ctx, "/files", maxFileList)
-	if err != nil {
-		return nil, err
-	}
-	files, err := fileList().decode(data)
-	return files, s.site.malformed(err)
+	return getVaultList(ctx, s, "/files", fileList())
 }
 
 // File reads one of them.
@@ -162,12 +125,7 @@ func (s *store) DeleteFile(ctx context.Context, name string) error {
 
 // Heads gives the newest position of every log.
 func (s *store) Heads(ctx context.Context) ([]refs.Position, error) {
-	data, err := s.get(ctx, "/heads", maxHeadList)
-	if err != nil {
-		return nil, err
-	}
-	heads, err := headList().decode(data)
-	return heads, s.site.malformed(err)
+	return getVaultList(ctx, s, "/heads", headList())
 }
 
 // Records reads a log from a sequence on. After a broken connection it goes on where it got to.
@@ -208,7 +166,7 @@ func (s *store) records(ctx context.Context, path string, each func(data []byte)
 			return nil
 		}
 		if form := (formError{}); errors.As(err, &form) {
-			return s.site.malformed(err)
+			return s.site.malformed(fmt.Errorf("stream of records: %w", err))
 		}
 		if err != nil {
 			return s.site.broken(resp.Request.Context(), nil, err)

@@ -16,12 +16,7 @@ import (
 
 // Packs lists the packs that are there.
 func (s *store) Packs(ctx context.Context) ([]refs.Pack, error) {
-	data, err := s.get(ctx, "/packs", maxPackList)
-	if err != nil {
-		return nil, err
-	}
-	packs, err := packList().decode(data)
-	return packs, s.site.malformed(err)
+	return getVaultList(ctx, s, "/packs", packList())
 }
 
 // CheckPack has the host compare a pack with its name.

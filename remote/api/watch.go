@@ -124,6 +124,8 @@ func (u *upload) read(p []byte) (int, error) {
 	n, err := u.src.Read(p)
 	u.left -= int64(n)
 	switch {
+	case u.ctx.Err() != nil: // so that nothing is completed that the caller has given up
+		return 0, u.ctx.Err()
 	case u.left < 0:
 		return 0, u.fail(errLong)
 	case err == io.EOF && u.left > 0:
