@@ -42,14 +42,19 @@ func TestConflictKeepsWhatAnySideTookAway(t *testing.T) {
 	admit(t, created.Vault, store, demoted, "demoted", keys.RoleWriter)
 	lostKey, _ := lost.SigningKey(vault)
 	demotedKey, _ := demoted.SigningKey(vault)
+	renewed := newIdentity(t)
+	renewedKey, _ := renewed.SigningKey(vault)
+	admit(t, created.Vault, store, renewed, "renewed", keys.RoleWriter)
 	a := &replica{idA, store, open(t, store, idA, vault)}
 	b := &replica{idB, maps.Clone(store), open(t, store, idB, vault)}
 
 	added := newIdentity(t)
 	admit(t, a.vault, a.store, added, "added by a", keys.RoleWriter)
+	admit(t, a.vault, a.store, renewed, "renewed", keys.RoleWriter) // which gives it another slot
 	a.store.apply(t, must(t, func() (keys.ChangeSet, error) {
 		return a.vault.RevokeDevice(lostKey, []keys.Cutoff{cutoff(1, 5), cutoff(2, 9)})
 	}))
+	b.store.apply(t, must(t, func() (keys.ChangeSet, error) { return b.vault.RevokeDevice(renewedKey, nil) }))
 	words := slotOf(b.vault, keys.SlotRecovery)
 	b.store.apply(t, must(t, func() (keys.ChangeSet, error) { return b.vault.RemoveSlot(words) }))
 	b.store.apply(t, must(t, func() (keys.ChangeSet, error) { return b.vault.SetRole(demotedKey, keys.RoleReader) }))
@@ -71,6 +76,9 @@ func TestConflictKeepsWhatAnySideTookAway(t *testing.T) {
 	}
 	if slotOf(a.vault, keys.SlotRecovery) != ([32]byte{}) {
 		t.Error("a slot that b removed is back")
+	}
+	if slices.ContainsFunc(a.vault.Roster().Slots, func(s keys.SlotEntry) bool { return s.Device == renewedKey }) {
+		t.Error("a device that b removed has a slot")
 	}
 	if slotOf(a.vault, keys.SlotPassphrase) == ([32]byte{}) {
 		t.Error("a slot that nobody removed is gone")
@@ -332,6 +340,11 @@ func (w *members) check(r *replica) {
 	for _, h := range r.vault.RosterHeads() {
 		if !slices.ContainsFunc(h.Devices, func(d keys.DeviceEntry) bool { return d.Role == keys.RoleAdmin }) {
 			w.t.Fatal("a roster without an admin device")
+		}
+		for _, slot := range h.Slots {
+			if _, revoked := h.Revocation(slot.Device); revoked && slot.Kind == keys.SlotDevice {
+				w.t.Fatal("a slot of a device that is revoked")
+			}
 		}
 		for _, d := range h.Devices {
 			if _, revoked := h.Revocation(d.Key); revoked {
