@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 )
 
 // LogSource is where the logs of a store that is elsewhere can be read; remote.Store is one. Nothing it says is trusted.
@@ -34,12 +33,14 @@ type mirrorLimits struct {
 	// strangers and strangerBytes bound how many logs that turn out not to be a member's are looked at.
 	strangers     int
 	strangerBytes int64
+	// waiting bounds how many records without a body are held in memory.
+	waiting int
 	// batch and batchBytes bound what is held in memory, and checked and written together.
 	batch, batchBytes int
 }
 
 func defaultMirrorLimits() mirrorLimits {
-	return mirrorLimits{bytes: 1 << 30, strangers: 64, strangerBytes: 32 << 20, batch: 1024, batchBytes: 16 << 20}
+	return mirrorLimits{bytes: 1 << 30, strangers: 64, strangerBytes: 32 << 20, waiting: 1 << 16, batch: 1024, batchBytes: 16 << 20}
 }
 
 // Mirror brings the copy of a remote store's logs (Options.Store: a folder on this machine) up to date. It takes of each log
@@ -47,13 +48,15 @@ func defaultMirrorLimits() mirrorLimits {
 // before it; up to the head that the source announces, and no further than the first record with a fault, which is a
 // problem. What is in the copy stays, whatever the source says: a source that is behind it, or behind a pin, was put back
 // to an older state (RollbackError), and one that has another record in a place that is known has forked the log
-// (ForkError). Of a new log nothing is taken unless a member wrote it. What the records amount to all together, Open says.
+// (ForkError). Of a new log nothing is taken unless a member wrote it, and no record without its body unless a checkpoint
+// stands for it. What the records amount to all together, Open says.
 //
 // The records are durable when Mirror returns. The caller holds the lock of the mirror. Readers need none. If nothing is new
 // it costs one request and a look at one file of each log.
 //
 // The error is one of reading or writing the disk, the source's own, the context's, or ErrLimit after 1 GiB: to be run
-// again then, and it goes on from there. What was added before the error stays, and the result says so, unless it is nil.
+// again then, and it goes on from there. What was added before the error stays, and the result, if it is not nil, says so
+// and what was found until then.
 func Mirror(ctx context.Context, o Options, src LogSource) (*MirrorResult, error) {
 	return mirrorWithin(ctx, o, src, defaultMirrorLimits())
 }
@@ -73,6 +76,10 @@ type mirroring struct {
 	strangerBytes int64
 	unread        int  // new logs that were left alone because of the strangers
 	begun         bool // the mirror is marked as unfinished
+	covered       coverage
+	scanned       bool       // covered holds what the mirror's checkpoints cover
+	later         []Position // logs that wait for what another may hold
+	second        bool       // they are being read again
 }
 
 func mirrorWithin(ctx context.Context, o Options, src LogSource, limits mirrorLimits) (*MirrorResult, error) {
@@ -80,7 +87,7 @@ func mirrorWithin(ctx context.Context, o Options, src LogSource, limits mirrorLi
 		return nil, ErrReadOnly
 	}
 	o.Shared = true
-	m := &mirroring{o: &o, c: newChecker(&o), src: src, limits: limits, copies: make(map[Tag]bool), result: new(MirrorResult)}
+	m := &mirroring{o: &o, c: newChecker(&o), src: src, limits: limits, copies: make(map[Tag]bool), covered: make(coverage), result: new(MirrorResult)}
 	var err error
 	if m.begun, err = recoverMirror(o.Store); err != nil {
 		return nil, fmt.Errorf("mirror: %w", err)
@@ -124,7 +131,22 @@ func (m *mirroring) run(ctx context.Context) error {
 	for _, tag := range l.tags {
 		m.copies[tag] = true
 	}
-	for _, head := range m.result.Heads {
+	if err := m.logs(ctx, m.result.Heads); err != nil {
+		return err
+	}
+	m.second = true
+	if err := m.logs(ctx, m.later); err != nil {
+		return err
+	}
+	if m.unread > 0 {
+		m.found(fmt.Errorf("%w: %d new logs were not looked at, because %d before them are of no member",
+			ErrUnauthorised, m.unread, m.strangers))
+	}
+	return m.vanished(l.tags)
+}
+
+func (m *mirroring) logs(ctx context.Context, heads []Position) error {
+	for _, head := range heads {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -132,11 +154,7 @@ func (m *mirroring) run(ctx context.Context) error {
 			return err
 		}
 	}
-	if m.unread > 0 {
-		m.found(fmt.Errorf("%w: %d new logs were not looked at, because %d before them are of no member",
-			ErrUnauthorised, m.unread, m.strangers))
-	}
-	return m.vanished(l.tags)
+	return nil
 }
 
 // log brings one log up to date.
@@ -155,7 +173,7 @@ func (m *mirroring) log(ctx context.Context, head Position) error {
 	default:
 		err = m.take(ctx, head, tip, known)
 	}
-	if pinned && pin.Seq > head.Seq && !(known && head.Seq < tip.Seq) {
+	if pinned && !m.second && pin.Seq > head.Seq && !(known && head.Seq < tip.Seq) {
 		m.found(m.rollback(head.Tag, pin.Seq, head.Seq+1))
 	}
 	return err
@@ -222,94 +240,6 @@ func contiguous(seqs []uint64) (n uint64) {
 		n++
 	}
 	return n
-}
-
-// behind is for a source whose log ends before the mirror's, or with another record in its last place.
-func (m *mirroring) behind(ctx context.Context, head, tip Position) error {
-	if head.Seq < tip.Seq {
-		m.found(m.rollback(head.Tag, tip.Seq, head.Seq+1))
-	}
-	d, err := openLog(m.o.Store, head.Tag)
-	if err != nil {
-		return fmt.Errorf("mirror: %w", err)
-	}
-	data, err := d.read(head.Seq)
-	if err := errors.Join(err, d.Close()); err != nil {
-		return fmt.Errorf("mirror: %w", err)
-	}
-	if known := headerHash(data); known != head.Hash {
-		return m.other(ctx, head, known)
-	}
-	return nil
-}
-
-// other has the source show the record that it announces in the place of a known one.
-func (m *mirroring) other(ctx context.Context, head Position, known [32]byte) error {
-	var data []byte
-	given := false
-	err := m.src.Records(ctx, head.Tag, head.Seq, func(b []byte) error {
-		if !given && len(b) <= MaxRecord {
-			data = slices.Clone(b)
-		}
-		given = true
-		return errEnough
-	})
-	if err != nil && !given {
-		return err
-	}
-	if !given {
-		m.found(m.c.problem(head.Tag, head.Seq, fmt.Errorf("%w: the store announces it and does not give it", ErrHidden)))
-		return nil
-	}
-	return m.compare(head.Tag, head.Seq, data, known)
-}
-
-// compare judges a record that a source gives for a place in which another is known. It is no fork unless the log's own key
-// has signed both.
-func (m *mirroring) compare(tag Tag, seq uint64, data []byte, known [32]byte) error {
-	h, hash, _, err := CheckRecord(m.o.StoreID, data)
-	switch {
-	case err == nil && (h.Tag != tag || h.Seq != seq):
-		err = fmt.Errorf("%w: it is %s", ErrMismatch, recordName(h.Tag, h.Seq))
-	case err == nil && hash == known:
-		err = fmt.Errorf("%w: the store announces another one than it gives", ErrMismatch)
-	}
-	if err != nil {
-		m.found(m.c.problem(tag, seq, err))
-		return nil
-	}
-	m.found(&ForkError{Tag: tag, Seq: seq, Known: known, Found: hash, Evidence: data})
-	return keepRecord(m.o, tag, seq, hash, data)
-}
-
-// vanished names the logs that are known and that the source does not name.
-func (m *mirroring) vanished(copies []Tag) error {
-	named := make(map[Tag]bool)
-	for _, p := range m.result.Heads {
-		named[p.Tag] = true
-	}
-	for _, tag := range copies {
-		if named[tag] {
-			continue
-		}
-		tip, known, err := m.tip(Position{Tag: tag})
-		if err != nil {
-			return fmt.Errorf("mirror: %w", err)
-		}
-		if pin, ok := m.pinned[tag]; ok && (!known || pin.Seq > tip.Seq) {
-			tip, known = pin, true
-		}
-		if known {
-			m.found(m.rollback(tag, tip.Seq, 0))
-		}
-		named[tag] = true
-	}
-	for _, tag := range sortedTags(m.pinned) {
-		if !named[tag] {
-			m.found(m.rollback(tag, m.pinned[tag].Seq, 0))
-		}
-	}
-	return nil
 }
 
 func (m *mirroring) found(problem error) { m.result.Problems = append(m.result.Problems, problem) }

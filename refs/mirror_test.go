@@ -131,6 +131,17 @@ var lies = map[string]struct {
 			return heads
 		}, nil}
 	}, ErrMismatch, "record 3"},
+	"announces another new record than it gives": {func(t *testing.T, h *host, writer, other *device) LogSource {
+		other.push(h, "other", 9)
+		return liar{h, func(heads []Position) []Position {
+			for i := range heads {
+				if heads[i].Tag == other.tag(h) {
+					heads[i].Hash[0] ^= 1
+				}
+			}
+			return heads
+		}, nil}
+	}, ErrMismatch, "record 1"},
 	"announces more than it gives": {func(t *testing.T, h *host, writer, other *device) LogSource {
 		return liar{h, func(heads []Position) []Position {
 			for i := range heads {
@@ -437,7 +448,10 @@ func TestReadersRecordsAreNotMirrored(t *testing.T) {
 	d := newDevice(t, admit(t, g, f, first, keys.RoleReader), 2)
 	h := newHost(t, 1)
 	h.logs[d.tag(h)] = [][]byte{d.forge(h, 0, [32]byte{}, nil)}
-	m := newDevice(t, g.vault, 1).tryMirror(h, h)
+	o := newDevice(t, g.vault, 1).options(h)
+	o.Shared = false // whoever mirrors a store is not alone with it
+	m, err := Mirror(context.Background(), o, h)
+	must(t, err)
 	if wantErr(t, errors.Join(m.Problems...), ErrUnauthorised); m.New != 0 {
 		t.Error("it was mirrored")
 	}

@@ -31,7 +31,7 @@ type taking struct {
 
 	batch [][]byte // came in, not looked at
 	size  int
-	held  []*checked // right so far, of a log of which nobody knows yet who writes it
+	held  []*checked // right so far, but waiting for a record with a body: see write
 	took  int64      // bytes of records that came in
 
 	done bool  // the rest is of no interest
@@ -231,26 +231,46 @@ func (t *taking) admit(c *checked) (fault, err error) {
 		t.device, t.clone = rec.Body.Device, rec.Body.Clone
 	}
 	t.held = append(t.held, c)
+	t.m.covered.note(rec)
 	return nil, nil
 }
 
-// write writes what is held, once it is known who writes the log.
+// write writes what is held, once it is known who writes the log. A record without a body waits for a checkpoint that stands
+// for it: else a host could hide what a record says by sending its header alone, and others would build on it unseen.
 func (t *taking) write() error {
-	if len(t.held) == 0 || t.device == ([32]byte{}) {
+	if t.device == ([32]byte{}) {
 		if t.took > t.m.limits.strangerBytes {
-			t.problem(0, fmt.Errorf("%w: no record shows who writes this log", ErrUnauthorised))
+			t.problem(0, errNoWriter)
 		}
 		return nil
 	}
-	held := t.held
-	t.written = true
-	if err := t.m.writeRecords(t.head.Tag, held, !t.started); err != nil {
-		return err
+	ready := 0
+	for ready < len(t.held) {
+		if covered, err := t.m.covers(t.ctx, t.held[ready].rec); err != nil {
+			return err
+		} else if !covered {
+			break
+		}
+		ready++
 	}
-	t.held = nil
-	t.prev, t.started = held[len(held)-1].rec.Position(), true
+	if ready > 0 {
+		t.written = true
+		if err := t.m.writeRecords(t.head.Tag, t.held[:ready], !t.started); err != nil {
+			return err
+		}
+		t.prev, t.started = t.held[ready-1].rec.Position(), true
+		t.held = slices.Clone(t.held[ready:])
+	}
+	if len(t.held) > t.m.limits.waiting {
+		t.problem(t.held[0].rec.Seq, errNoBody)
+	}
 	return nil
 }
+
+var (
+	errNoWriter = fmt.Errorf("%w: no record shows who writes this log", ErrUnauthorised)
+	errNoBody   = fmt.Errorf("%w: its body is missing, and no checkpoint stands for it", ErrDamaged)
+)
 
 // end is for a source that has given all it wanted to.
 func (t *taking) end() {
@@ -260,7 +280,11 @@ func (t *taking) end() {
 	case t.next() <= t.head.Seq:
 		t.problem(t.next(), fmt.Errorf("%w: the store announces it and does not give it", ErrHidden))
 	case t.device == ([32]byte{}):
-		t.problem(0, fmt.Errorf("%w: no record shows who writes this log", ErrUnauthorised))
+		t.problem(0, errNoWriter)
+	case len(t.held) > 0 && !t.m.second:
+		t.m.later = append(t.m.later, t.head) // a log that comes after may hold the checkpoint
+	case len(t.held) > 0:
+		t.problem(t.held[0].rec.Seq, errNoBody)
 	case t.prev.Hash != t.head.Hash:
 		t.problem(t.head.Seq, fmt.Errorf("%w: the store announces another one than it gives", ErrMismatch))
 	}
