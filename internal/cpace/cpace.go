@@ -165,16 +165,15 @@ func (p *Party) Finish(share []byte) (*Session, error) {
 	return &Session{ownTag: tag(mac, own), peerTag: tag(mac, peer)}, nil
 }
 
-// multiplyVerify is G.scalar_mult_vfy of section 8.3: a share that is no canonical encoding, or the neutral element, or
-// leads to it, ends the run.
+// multiplyVerify is G.scalar_mult_vfy of section 8.3: a share that is no canonical encoding, or leads to the neutral element,
+// as in a group of prime order only the neutral element does, ends the run.
 func multiplyVerify(y *ristretto255.Scalar, share []byte) ([]byte, error) {
-	neutral := ristretto255.NewIdentityElement()
 	other, err := ristretto255.NewIdentityElement().SetCanonicalBytes(share)
-	if err != nil || other.Equal(neutral) == 1 {
+	if err != nil {
 		return nil, ErrShare
 	}
 	k := ristretto255.NewIdentityElement().ScalarMult(y, other)
-	if k.Equal(neutral) == 1 {
+	if k.Equal(ristretto255.NewIdentityElement()) == 1 {
 		return nil, ErrShare
 	}
 	return k.Bytes(), nil

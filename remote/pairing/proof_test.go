@@ -158,6 +158,14 @@ func TestUsedCode(t *testing.T) {
 			t.Errorf("code %q, used: %v", code, err)
 		}
 	}
+	c := s.stranger()
+	_, hello := opening(t, c, s.inv.Code())
+	if _, err := c.Write(hello); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := readMessage(c, kindShare, cpace.ShareSize, cpace.ShareSize); !errors.Is(err, ErrUsed) {
+		t.Errorf("a used code goes as far as the share: %v", err)
+	}
 	finish <- true
 	if err := <-first; err != nil {
 		t.Error(err)
