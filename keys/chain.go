@@ -103,7 +103,6 @@ type rosterChain struct {
 	listedIn    map[[32]byte]uint32      // number of that roster
 	commitments map[Commitment]bool
 	revoked     map[[32]byte]*Roster // by any accepted roster; the lowest number, among equals the lowest hash
-	slots       map[[32]byte]bool    // listed by any accepted roster
 	tips        map[[32]byte]*Roster // rosters without an accepted successor
 }
 
@@ -119,7 +118,7 @@ func newChain(vault VaultID, genesis *Roster) (*rosterChain, error) {
 		vault: vault, genesis: genesis,
 		byHash: map[[32]byte]*Roster{}, devices: map[[32]byte]DeviceEntry{}, listedIn: map[[32]byte]uint32{},
 		commitments: map[Commitment]bool{}, revoked: map[[32]byte]*Roster{},
-		slots: map[[32]byte]bool{}, tips: map[[32]byte]*Roster{},
+		tips: map[[32]byte]*Roster{},
 	}
 	c.record(genesis)
 	return c, nil
@@ -204,9 +203,6 @@ func (c *rosterChain) record(r *Roster) {
 	}
 	for _, commitment := range r.Commitments {
 		c.commitments[commitment] = true
-	}
-	for i := range r.Slots {
-		c.slots[r.Slots[i].Hash] = true
 	}
 	for i := range r.Revocations {
 		key := r.Revocations[i].Device

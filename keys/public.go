@@ -1,9 +1,6 @@
 package keys
 
-import (
-	"path"
-	"slices"
-)
+import "slices"
 
 // PublicFiles names the files of a store that a remote should hold: the genuine keyrings, the slots that a head of the
 // rosters lists and that may leave this machine, and all accepted rosters. They are in the order in which to send them:
@@ -67,17 +64,4 @@ func (v *Vault) publicKeyrings(o *opener) ([]string, error) {
 		}
 	}
 	return names, nil
-}
-
-// SlotRemoved says whether the file of a name such as "slots/<hash>.age" is a slot that a roster once listed and no head of
-// the rosters lists any more. A slot that no roster has ever listed is not meant: it may belong to a change that another
-// device is just making.
-func (v *Vault) SlotRemoved(name string) bool {
-	hash, ok := parseSlotName(path.Base(name))
-	if !ok || path.Dir(name) != slotDir {
-		return false
-	}
-	v.mu.RLock()
-	defer v.mu.RUnlock()
-	return v.chain.slots[hash] && !v.listedSlots()[hash]
 }

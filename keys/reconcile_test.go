@@ -222,7 +222,7 @@ func membershipWalk(t *testing.T, rt *rapid.T) {
 		s := maps.Clone(store)
 		w.replicas = append(w.replicas, &replica{id, s, open(t, s, id, vault)})
 	}
-	for range rapid.IntRange(5, 30).Draw(rt, "steps") {
+	for range rapid.IntRange(5, 25).Draw(rt, "steps") {
 		r := w.replicas[rapid.IntRange(0, len(w.replicas)-1).Draw(rt, "replica")]
 		w.step(r)
 		w.check(r)

@@ -2,8 +2,8 @@ package keys
 
 import "slices"
 
-// RemovedSlots gives the names of the slots that an accepted roster has listed and the newest lists no more, ascending: a
-// remote should not keep them. Slots that no roster ever listed are not among them: one may be on its way, ahead of its
+// RemovedSlots gives the names of the slots that an accepted roster has listed and no head of the rosters lists any
+// more, ascending: neither this store nor a remote should keep them. Slots that no roster ever listed are not among them: one may be on its way, ahead of its
 // roster.
 func (v *Vault) RemovedSlots() []string {
 	v.mu.RLock()

@@ -2,6 +2,7 @@ package repo
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"evault/keys"
@@ -69,7 +70,7 @@ func (r *Repository) RemoveDevice(_ context.Context, which string) (*RemoveDevic
 	if err != nil {
 		return nil, err
 	}
-	if err := r.applyKeys(change); err != nil {
+	if err := errors.Join(r.applyKeys(change), r.dropRemovedSlots()); err != nil {
 		return nil, err
 	}
 	return &RemoveDeviceResult{Device: *r.deviceOf(d.Key), Cutoffs: len(cutoffs), Notes: append(notes, change.Notes...)}, nil
@@ -125,7 +126,7 @@ func (r *Repository) ReconcileMembers(context.Context) (leftOut []DeviceInfo, er
 	if err != nil {
 		return nil, err
 	}
-	if err := r.applyKeys(change); err != nil {
+	if err := errors.Join(r.applyKeys(change), r.dropRemovedSlots()); err != nil {
 		return nil, err
 	}
 	for _, d := range r.Devices() {

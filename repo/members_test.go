@@ -310,6 +310,13 @@ func TestReconcileMembers(t *testing.T) {
 		if r.MembersConflict() {
 			t.Error("still a conflict")
 		}
+		slots, err := r.Slots(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i := slices.IndexFunc(slots, func(s keys.SlotInfo) bool { return !s.Listed }); len(slots) != 3 || i >= 0 {
+			t.Errorf("slots after reconciling: %+v", slots)
+		}
 	})
 	g.wantDevices("added here writer member", "desk admin member", "here admin member", "added there writer left-out")
 }
