@@ -31,7 +31,7 @@ const (
 //	<vault>.rate    how many records the peer has lately added to the vault
 //
 // The name of the folder is the peer's device ID, or a hash of the name of a peer that has none, so that renaming a peer
-// changes nothing. Files are written under the root's lock.
+// changes nothing. Files are written under the vault's lock.
 type account struct {
 	root vfs.FS
 	dir  string

@@ -5,7 +5,7 @@
 //
 //	vaults/<vault ID, 64 hex digits>/   one store each, as package remote/folder lays it out
 //	accounts/<vault ID>/                who made the vault, and how many records each peer has lately added to it
-//	lock                                held while records are added, stores are made and packs are removed
+//	locks/<first byte of a vault ID>    held while records are added, stores are made and packs are removed
 //	scrub, scrub.lock                   how far the scrub has come
 //
 // Who may do what stands in host.toml ([Config]), which is read again when it changes, so that "evault peer revoke" acts on

@@ -33,7 +33,7 @@ type Options struct {
 // Host keeps stores of vaults for its peers. It is an api.Backend, and safe for concurrent use.
 type Host struct {
 	o      Options
-	lock   *rootLock
+	locks  *vaultLocks
 	config atomic.Pointer[Config]
 	loaded sync.Mutex // held while the configuration is read
 	seen   fileStamp
@@ -55,7 +55,7 @@ func Open(o Options) (*Host, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	h := &Host{o: o, lock: newRootLock(o.Root), shelf: newShelf(o.Root), usage: newUsage(o.Root, o.Now), conns: newConnections()}
+	h := &Host{o: o, locks: newVaultLocks(o.Root), shelf: newShelf(o.Root), usage: newUsage(o.Root, o.Now), conns: newConnections()}
 	if err := h.Reload(); err != nil {
 		return nil, err
 	}

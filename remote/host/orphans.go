@@ -17,7 +17,7 @@ import (
 )
 
 // SweepOrphans removes packs that no record names and that came longer ago than minAge: what is left of pushes that were
-// never finished. It says how many. Each vault is done under the root's lock, so that no record that names such a pack comes
+// never finished. It says how many. Each vault is done under its lock, so that no record that names such a pack comes
 // in between; a client that finds one gone when it pushes sends it again.
 func (h *Host) SweepOrphans(ctx context.Context, minAge time.Duration) (removed int, err error) {
 	vaults, err := h.shelf.vaults(ctx)
@@ -45,7 +45,7 @@ func (h *Host) sweepVault(ctx context.Context, v keys.VaultID, before time.Time)
 	if err != nil || len(orphans) == 0 {
 		return 0, err
 	}
-	err = h.lock.hold(ctx, func() error {
+	err = h.locks.hold(ctx, v, func() error {
 		now, err := store.Heads(ctx)
 		if err != nil {
 			return err

@@ -154,7 +154,7 @@ func TestCreateAtOnce(t *testing.T) {
 func TestTheLockIsWaitedFor(t *testing.T) {
 	r := diskRig(t, allowing("ada", all))
 	s, w := r.made("ada", vaultNumber(1))
-	lock, err := r.root.Lock(rootLockName)
+	lock, err := r.root.Lock(lockName(vaultNumber(1)))
 	wantError(t, err, nil)
 	done := make(chan error, 1)
 	record := w.Record(nil)
@@ -167,11 +167,11 @@ func TestTheLockIsWaitedFor(t *testing.T) {
 	wantError(t, lock.Close(), nil)
 	wantError(t, <-done, nil)
 	var locked io.Closer
-	locked, err = r.root.Lock(rootLockName)
+	locked, err = r.root.Lock(lockName(vaultNumber(1)))
 	wantError(t, err, nil)
 	defer locked.Close()
 	wantError(t, s.Append(expired(t), [][]byte{w.Record(nil)}, nil), errExpired)
-	if _, err := r.root.Lock(rootLockName); !errors.Is(err, vfs.ErrLocked) {
+	if _, err := r.root.Lock(lockName(vaultNumber(1))); !errors.Is(err, vfs.ErrLocked) {
 		t.Error("the lock of another was taken")
 	}
 }

@@ -292,3 +292,9 @@ func expired(t *testing.T) context.Context {
 }
 
 func within50ms() <-chan time.Time { return time.After(50 * time.Millisecond) }
+
+// copyAway reads to the end, keeping nothing.
+func copyAway(r io.ReadCloser) (int64, error) {
+	n, err := io.Copy(io.Discard, r)
+	return n, errors.Join(err, r.Close())
+}

@@ -96,7 +96,7 @@ func (s *store) Create(ctx context.Context) (remote.Info, error) {
 	if err := s.may(remote.Append); err != nil {
 		return remote.Info{}, err
 	}
-	if err := s.host.lock.hold(ctx, func() error { return s.create(ctx) }); err != nil {
+	if err := s.host.locks.hold(ctx, s.vault, func() error { return s.create(ctx) }); err != nil {
 		return remote.Info{}, diskFull(err)
 	}
 	return s.Info(ctx)
@@ -170,7 +170,7 @@ func (s *store) DeleteFile(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	return s.host.lock.hold(ctx, func() error { return inner.DeleteFile(ctx, name) })
+	return s.host.locks.hold(ctx, s.vault, func() error { return inner.DeleteFile(ctx, name) })
 }
 
 // Packs needs read.
@@ -241,7 +241,7 @@ func (s *store) DeletePack(ctx context.Context, name pack.Name) error {
 	if err != nil {
 		return err
 	}
-	return s.host.lock.hold(ctx, func() error { return inner.DeletePack(ctx, name) })
+	return s.host.locks.hold(ctx, s.vault, func() error { return inner.DeletePack(ctx, name) })
 }
 
 // Heads needs read.
@@ -262,13 +262,13 @@ func (s *store) Records(ctx context.Context, tag refs.Tag, from uint64, each fun
 	return inner.Records(ctx, tag, from, each)
 }
 
-// Append needs append. All comparing and writing happens under the root's lock.
+// Append needs append. All comparing and writing happens under the vault's lock.
 func (s *store) Append(ctx context.Context, records [][]byte, heads []refs.Position) error {
 	inner, err := s.allowed(remote.Append)
 	if err != nil {
 		return err
 	}
-	return diskFull(s.host.lock.hold(ctx, func() error { return s.append(ctx, inner, records, heads) }))
+	return diskFull(s.host.locks.hold(ctx, s.vault, func() error { return s.append(ctx, inner, records, heads) }))
 }
 
 func (s *store) append(ctx context.Context, inner *folder.Store, records [][]byte, heads []refs.Position) error {
