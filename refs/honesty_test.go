@@ -42,7 +42,8 @@ func (h *host) tags() (tags []Tag) {
 
 // Proof row 8: every earlier state, and every mix of earlier states of the logs of three devices, is served to a client that
 // knows a later one, with its mirror and without. It is never taken for the present.
-func TestEarlierStatesAreRefused(t *testing.T) {
+func TestProofEarlierStates(t *testing.T) {
+	t.Parallel()
 	records, least := 16, 500
 	if os.Getenv("EVAULT_PROVE") == "1" {
 		records, least = 51, 10000
@@ -118,7 +119,7 @@ func (d *device) refuses(h, older *host, mirror bool) {
 }
 
 // A state that a client knows cannot be replaced by one with other records, wherever the histories part.
-func TestForkedStatesAreRefused(t *testing.T) {
+func TestProofForkedStates(t *testing.T) {
 	all, h, _ := grownHost(t, 15)
 	client := all[0]
 	client.sync(h)
@@ -333,7 +334,8 @@ func (s *schedule) judge(thorough bool) {
 
 // Proof row 10, as far as logs go: whatever is lost, late or interrupted, no acknowledged operation is lost, no alarm is false,
 // and no place of a log is ever signed twice.
-func TestSchedules(t *testing.T) {
+func TestProofSchedules(t *testing.T) {
+	t.Parallel()
 	runs := 500
 	if os.Getenv("EVAULT_PROVE") == "1" {
 		runs = 20000

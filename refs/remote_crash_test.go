@@ -48,6 +48,7 @@ func (d *device) usable(h *host, when string) {
 // A crash at any operation of Mirror, of a first one and of a later one: what was mirrored when it returned is there, the
 // mirror can be read without an alarm, and the next Mirror has it all.
 func TestMirrorCrashes(t *testing.T) {
+	t.Parallel()
 	all, h := fleet(t, 3), newHost(t, 1)
 	for n := range 5 {
 		all[1+n%2].push(h, "main", n+1)
@@ -106,6 +107,7 @@ func (d *device) holds(h *host, when string) {
 // Any operation of the disk may fail while a mirror is brought up to date: then there is an error, and the next call has it
 // all.
 func TestMirrorFaults(t *testing.T) {
+	t.Parallel()
 	all, h := fleet(t, 3), newHost(t, 1)
 	for n := range 5 {
 		all[1+n%2].push(h, "main", n+1)
@@ -149,6 +151,7 @@ func TestMirrorFaults(t *testing.T) {
 // A crash at any operation of a remote Append, with an earlier record pending or not, and whatever becomes of what was sent:
 // the host never gets two records for one place, what was acknowledged is there, and pushing goes on.
 func TestRemoteAppendCrashes(t *testing.T) {
+	t.Parallel()
 	all := fleet(t, 2)
 	states, tried := 0, 0
 	for _, c := range []struct{ pending, answered bool }{{false, true}, {true, true}, {false, false}, {true, false}} {

@@ -60,7 +60,7 @@ func TestNothingNewDoesNotDependOnTheLength(t *testing.T) {
 	}
 }
 
-func TestMirrorTenThousandRecords(t *testing.T) {
+func TestProveMirrorTenThousandRecords(t *testing.T) {
 	if os.Getenv("EVAULT_PROVE") != "1" {
 		t.Skip("takes several seconds: set EVAULT_PROVE=1")
 	}
