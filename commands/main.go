@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 	"io"
+	"log"
 	"os"
 	"runtime/debug"
 	"time"
@@ -42,6 +43,7 @@ func Main(args []string, env ...Environment) int {
 		return newApp(env[0]).run(context.Background(), args)
 	}
 	limitGarbage()
+	log.SetOutput(io.Discard) // net/http writes there what a host sends unasked
 	a := newApp(systemEnvironment())
 	ctx, stop := a.interrupts.watch(context.Background())
 	defer stop()

@@ -75,7 +75,9 @@ func (r *Repository) Undo(ctx context.Context, o UndoOptions) (*UndoResult, erro
 }
 
 // movesFiles reports whether an operation changed the work tree beside HEAD.
-func movesFiles(operation string) bool { return operation == "switch" || operation == "checkout" }
+func movesFiles(operation string) bool {
+	return operation == "switch" || operation == "checkout" || operation == "merge"
+}
 
 // undoable finds the newest record that no later undo has taken back. If the newest of all is an undo that this opening has
 // finished, it is the one which that took back.
