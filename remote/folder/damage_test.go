@@ -3,6 +3,7 @@ package folder
 import (
 	"bytes"
 	"errors"
+	"os"
 	"slices"
 	"strings"
 	"syscall"
@@ -323,4 +324,39 @@ func TestNothingIsLeft(t *testing.T) {
 		}
 	}
 	must(t, wholePacks(s))
+}
+
+// What is larger than anything of its kind is neither listed nor read.
+func TestOversized(t *testing.T) {
+	disk := realFolder(t)
+	s, err := Open(disk, Options{Vault: testVault, Name: "the folder"})
+	must(t, err)
+	_, err = s.Create(t.Context())
+	must(t, err)
+	grow := func(name string, size int64) {
+		writeFile(t, disk, name, nil)
+		f, err := disk.OpenHandle(name, os.O_RDWR, 0)
+		must(t, err)
+		must(t, f.Truncate(size)) // a hole: it takes no room
+		must(t, f.Close())
+	}
+	file, _ := rosterFile("roster")
+	name := pack.Name{1}
+	for _, over := range []int64{0, 1} {
+		grow(file, remote.MaxFile+over)
+		grow(name.Path(), refs.MaxPackSize+over)
+		files, err := s.Files(t.Context())
+		must(t, err)
+		packs, err := s.Packs(t.Context())
+		must(t, err)
+		if len(files) != int(1-over) || len(packs) != int(1-over) {
+			t.Errorf("%d bytes over the limit: %d files and %d packs", over, len(files), len(packs))
+		}
+	}
+	_, err = s.File(t.Context(), file)
+	wantErr(t, err, remote.ErrDamaged)
+	_, err = s.Pack(t.Context(), name, 0, 10)
+	wantErr(t, err, remote.ErrDamaged)
+	wantErr(t, s.CheckPack(t.Context(), name), remote.ErrDamaged)
+	wantErr(t, s.CheckPack(t.Context(), name), remote.ErrNotFound)
 }
