@@ -28,7 +28,7 @@ the next one.`,
 		Example: `  evault fetch
   evault fetch friend
   evault fetch --all-remotes
-  evault log friend/main`,
+  evault fetch friend --dry-run`,
 		Args:              between(0, 1, "at most one remote"),
 		ValidArgsFunction: a.completeRemotes(1),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -73,7 +73,7 @@ func (c *conversation) adopt(files []keys.File) error {
 	if err := writeKeyFiles(c.repo.places.Vault, accepted); err != nil {
 		return err
 	}
-	return c.repo.pinRoster()
+	return errors.Join(c.repo.dropRemovedSlots(), c.repo.pinRoster())
 }
 
 // hasKeyFile says whether the local store holds a file. Names are hashes, so it is the same file.

@@ -149,6 +149,9 @@ func (p *pushing) run(ctx context.Context) error {
 	if err := p.takeFiles(ctx); err != nil {
 		return err
 	}
+	if err := p.repo.vault.CanPublish(); err != nil { // by the newest roster, which may have come just now
+		return err
+	}
 	if !p.o.DryRun {
 		if err := p.giveFiles(ctx); err != nil {
 			return err
