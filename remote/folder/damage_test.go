@@ -3,11 +3,13 @@ package folder
 import (
 	"bytes"
 	"errors"
+	"io"
 	"os"
 	"slices"
 	"strings"
 	"syscall"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"evault/internal/vfs"
@@ -359,4 +361,24 @@ func TestOversized(t *testing.T) {
 	wantErr(t, err, remote.ErrDamaged)
 	wantErr(t, s.CheckPack(t.Context(), name), remote.ErrDamaged)
 	wantErr(t, s.CheckPack(t.Context(), name), remote.ErrNotFound)
+}
+
+// A source that broke is told apart from one that ended too early, wherever it did.
+func TestBrokenSource(t *testing.T) {
+	_, s, _ := made(t)
+	info, data := storetest.Pack(1, 600_000)
+	for _, n := range []int{0, 1, copySize, 500_000, len(data)} {
+		err := s.PutPack(t.Context(), info, func() (io.ReadCloser, error) {
+			broken := iotest.ErrReader(io.ErrUnexpectedEOF)
+			return io.NopCloser(io.MultiReader(bytes.NewReader(data[:n]), broken)), nil
+		})
+		if !errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, remote.ErrMismatch) {
+			t.Errorf("after %d bytes: error %v", n, err)
+		}
+	}
+	packs, err := s.Packs(t.Context())
+	must(t, err)
+	if len(packs) != 0 {
+		t.Errorf("packs %v", packs)
+	}
 }

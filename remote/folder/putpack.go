@@ -118,11 +118,13 @@ func (s *Store) copyPack(ctx context.Context, dst io.Writer, source io.Reader, p
 	return nil
 }
 
-// readFull reads until buf is full or the source ends, which is io.EOF, also behind some bytes.
-func readFull(source io.Reader, buf []byte) (int, error) {
-	n, err := io.ReadAtLeast(source, buf, len(buf))
-	if err == io.ErrUnexpectedEOF && n < len(buf) {
-		err = io.EOF
+// readFull reads until buf is full or the source ends. Unlike io.ReadFull it gives the source's own error, also behind some
+// bytes: a connection that broke (io.ErrUnexpectedEOF) is not a pack that ended.
+func readFull(source io.Reader, buf []byte) (n int, err error) {
+	for n < len(buf) && err == nil {
+		var m int
+		m, err = source.Read(buf[n:])
+		n += m
 	}
 	return n, err
 }
