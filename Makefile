@@ -14,7 +14,7 @@ build: ## bin/evault, reproducible
 install: build
 	install -m 0755 bin/evault $(or $(PREFIX),/usr/local)/bin/evault
 
-demo: build ## two versions of a folder: committed, restored, compared, verified
+demo: build ## a folder is pushed to a keyless host, lost, and cloned back by another device
 	tests/demo.sh bin/evault
 
 test: ## all quick tests
@@ -36,14 +36,14 @@ cross:
 	@for os in darwin windows; do echo "vet $$os"; GOOS=$$os $(GO) vet ./... || exit 1; done
 
 race: ## the packages in which goroutines share memory
-	CGO_ENABLED=1 $(GO) test -race -short -timeout 15m ./internal/... ./keys ./objects ./pack ./refs ./worktree ./repo ./commands
+	CGO_ENABLED=1 $(GO) test -race -short -timeout 15m ./internal/... ./keys ./objects ./pack ./refs ./worktree ./remote/... ./repo ./commands
 
 check: format vet cross race test ## what .ci/run calls
 
 bench: build ## side by side with the installed peers
 	$(GO) run ./tests/bench -evault bin/evault
 
-bench-scale: build ## a million files, ten million objects, ten thousand commits
+bench-scale: build ## a million files, ten million objects, ten thousand packs and records
 	$(GO) run ./tests/bench -evault bin/evault -scale
 
 prove: ## the large column of the proof: hours

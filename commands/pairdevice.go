@@ -74,6 +74,7 @@ func (a *app) admitDevice(ctx context.Context, o pairOptions, vault keys.VaultID
 		_, err := v.AddDevice(ctx, repo.DeviceRequest{
 			Vault: vault, Device: e.Device, Key: e.Key, Recipient: e.Recipient, Label: o.deviceLabel(e.Label),
 		}, e.Role)
+		g.Roster = v.RosterHash()
 		return err
 	})
 	return g, err

@@ -287,6 +287,9 @@ func (r *Repository) Close() error {
 // VaultID names the vault for good.
 func (r *Repository) VaultID() keys.VaultID { return r.vault.ID() }
 
+// RosterHash names the newest roster: what a new device can hold what a host shows it against.
+func (r *Repository) RosterHash() [32]byte { return r.vault.RosterHash() }
+
 // Notes are sentences for the user about what opening the vault has done beside the request.
 func (r *Repository) Notes() []string { return r.notes }
 
