@@ -114,6 +114,9 @@ func pushDocument(r *repo.PushResult, dryRun bool, seconds float64, err error) p
 
 func (a *app) showPush(r *repo.PushResult, dryRun bool) {
 	a.showProblems(r.Remote, r.Problems)
+	if !r.Done { // the error says why
+		return
+	}
 	moved := false
 	for _, u := range r.Updates {
 		moved = moved || u.Kind != repo.UpdateUpToDate

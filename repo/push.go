@@ -34,6 +34,7 @@ type PushResult struct {
 	Remote   string
 	URL      string
 	Created  bool        // the store was made
+	Done     bool        // what Updates say has happened; else they say what was intended
 	Updates  []RefUpdate // what was asked for, ascending by name
 	Packs    int         // packs sent
 	Bytes    int64       // their bytes
@@ -182,11 +183,15 @@ func (p *pushing) attempt(ctx context.Context) (again bool, err error) {
 		return false, err
 	}
 	op, err := p.operation(ctx)
-	if err != nil || op == nil {
-		return false, errors.Join(err, p.follow(ctx))
-	}
-	if p.o.DryRun {
+	switch {
+	case err != nil:
+		return false, err
+	case p.o.DryRun:
+		p.result.Done = true
 		return false, nil
+	case op == nil:
+		p.result.Done = true
+		return false, p.follow(ctx)
 	}
 	op.Time, op.Zone = stamp(p.repo.settings.now())
 	p.meter.enter("recording", 0, 0)
@@ -207,6 +212,7 @@ func (p *pushing) attempt(ctx context.Context) (again bool, err error) {
 	case err != nil:
 		return false, fmt.Errorf("recording the push at %s: %w", p.name, err)
 	}
+	p.result.Done = true
 	return false, p.follow(ctx)
 }
 
