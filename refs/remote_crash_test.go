@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"slices"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -104,6 +105,20 @@ func (d *device) holds(h *host, when string) {
 	}
 }
 
+// failFrom makes operation number at fail, or all from there on, and says whether there was one. Several may run at a time.
+func (d *device) failFrom(at int, forGood bool, fault error) (hit *atomic.Bool) {
+	hit = new(atomic.Bool)
+	var n atomic.Int64
+	d.disk.SetFault(func(memfs.Op) error {
+		if i := int(n.Add(1)) - 1; i == at || forGood && i > at {
+			hit.Store(true)
+			return fault
+		}
+		return nil
+	})
+	return hit
+}
+
 // Any operation of the disk may fail while a mirror is brought up to date: then there is an error, and the next call has it
 // all.
 func TestMirrorFaults(t *testing.T) {
@@ -116,21 +131,12 @@ func TestMirrorFaults(t *testing.T) {
 	for _, fault := range []error{syscall.EIO, memfs.ShortWrite{N: 3, Err: syscall.ENOSPC}, memfs.Late{Err: syscall.EIO}} {
 		for _, forGood := range []bool{false, true} {
 			for at, hit := 0, true; hit; at++ {
-				hit = false
 				d := newDevice(t, all[0].vault, 1)
 				o := d.options(h)
-				n := 0
-				d.disk.SetFault(func(memfs.Op) error {
-					n++
-					if n-1 == at || forGood && n-1 > at {
-						hit = true
-						return fault
-					}
-					return nil
-				})
+				faulty := d.failFrom(at, forGood, fault)
 				m, err := Mirror(context.Background(), o, h)
 				d.disk.SetFault(nil)
-				if hit {
+				if hit = faulty.Load(); hit {
 					cases++
 				}
 				if m != nil && len(m.Problems) > 0 {
@@ -226,23 +232,14 @@ func TestRemoteAppendFaults(t *testing.T) {
 	for _, fault := range []error{syscall.EIO, memfs.ShortWrite{N: 3, Err: syscall.ENOSPC}, memfs.Late{Err: syscall.EIO}} {
 		for _, forGood := range []bool{false, true} {
 			for at, hit := 0, true; hit; at++ {
-				hit = false
 				h, d := newHost(t, 1), newDevice(t, all[0].vault, 1)
 				d.push(h, "main", 1)
 				r := d.sync(h)
 				d.failing(h, r, notSent, move(r, "dev", 2))
-				n := 0
-				d.disk.SetFault(func(memfs.Op) error {
-					n++
-					if n-1 == at || forGood && n-1 > at {
-						hit = true
-						return fault
-					}
-					return nil
-				})
+				faulty := d.failFrom(at, forGood, fault)
 				rec, err := r.Append(context.Background(), move(r, "main", 3))
 				d.disk.SetFault(nil)
-				if hit {
+				if hit = faulty.Load(); hit {
 					cases++
 				}
 				got := newDevice(t, all[1].vault, 9).sync(h)
