@@ -86,6 +86,7 @@ func exitKinds() []exitKind {
 		{remote.ErrFull, exitFailed, "the owner of the remote must make room; nothing that was there is lost, and the next push goes on"},
 		{remote.ErrNoStore, exitFailed, "\"evault push\" makes it"},
 		{remote.ErrOtherVault, exitFailed, "each vault needs a place of its own: \"evault remote set-url\""},
+		{refs.ErrIncomplete, exitUnreachable, "\"evault fetch\" completes what was interrupted"},
 		{remote.ErrUnreachable, exitUnreachable, "nothing is lost: run the command again when it is there"},
 		{pairing.ErrWrongCode, exitFailed, "compare it with what the other device shows; if it was right, somebody may be in between: pair on another network"},
 		{pairing.ErrExpired, exitFailed, hintNewCode},

@@ -129,6 +129,14 @@ func (a *app) showPush(r *repo.PushResult, dryRun bool) {
 	if dryRun {
 		verb = "would send"
 	}
-	a.say("To %s: %s %s, %s\n", r.Remote, verb, count(r.Packs, "pack"), size(r.Bytes))
+	a.say("To %s: %s %s, %s\n", pushTarget(r), verb, count(r.Packs, "pack"), size(r.Bytes))
 	a.showUpdates(r.Updates, func(b string) string { return b }, func(b string) string { return r.Remote + "/" + b })
+}
+
+// pushTarget is what people call the place: the remote's name, or the folder that a bare clone makes.
+func pushTarget(r *repo.PushResult) string {
+	if r.Remote == bareRemote {
+		return r.URL
+	}
+	return r.Remote
 }

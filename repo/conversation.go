@@ -194,13 +194,20 @@ func (c *conversation) takeRecords(ctx context.Context) error {
 	}
 	defer evidence.Close()
 	o.Evidence = evidence
-	found, err := refs.Mirror(ctx, o, c.store)
-	if err != nil {
-		return fmt.Errorf("reading the logs of %s: %w", c.name, err)
+	for {
+		found, err := refs.Mirror(ctx, o, c.store)
+		if found != nil {
+			c.heads, c.added = found.Heads, c.added+found.New
+			c.suspect(found.Problems...)
+		}
+		if errors.Is(err, refs.ErrLimit) && found != nil && found.New > 0 { // a part of very long logs
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("reading the logs of %s: %w", c.name, err)
+		}
+		return nil
 	}
-	c.heads, c.added = found.Heads, c.added+found.New
-	c.suspect(found.Problems...)
-	return nil
 }
 
 // open gives what the logs of the remote amount to, as far as they can be trusted. has says which packs are at hand: records
