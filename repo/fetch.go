@@ -96,7 +96,7 @@ func (c *conversation) fetch(ctx context.Context, o FetchOptions, m *meter) (*Fe
 	}
 	result.Records, result.Problems = c.added, unique(c.problems)
 	if err != nil {
-		return result, err
+		return result, errors.Join(err, verdict(result.Problems))
 	}
 	result.finished = true
 	return result, verdict(result.Problems)

@@ -76,10 +76,7 @@ func (r *Repository) Push(ctx context.Context, o PushOptions) (*PushResult, erro
 	p := &pushing{conversation: c, o: o, branches: branches, meter: m, result: &PushResult{Remote: name, URL: c.url.String(), Created: c.created}}
 	err = p.run(ctx)
 	p.result.Problems = unique(c.problems)
-	if err == nil {
-		err = verdict(p.result.Problems)
-	}
-	return p.result, errors.Join(err, c.close())
+	return p.result, errors.Join(err, verdict(p.result.Problems), c.close())
 }
 
 // branchesToPush gives the branches by name, ascending.
