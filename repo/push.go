@@ -118,7 +118,7 @@ func (r *Repository) branchesToPush(o PushOptions) ([]string, error) {
 
 // wouldCreate is a dry run against a place that holds nothing yet.
 func (r *Repository) wouldCreate(ctx context.Context, name string, branches []string) (*PushResult, error) {
-	result := &PushResult{Remote: name, URL: r.config.Remotes[name].URL, Created: true}
+	result := &PushResult{Remote: name, URL: r.config.Remotes[name].URL, Created: true, Done: true}
 	var tips []objects.ID
 	for _, b := range branches {
 		id, _ := r.refs.View().Ref(branchPrefix + b)
