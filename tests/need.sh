@@ -1,15 +1,19 @@
 #!/bin/sh
-# Installs what the tests need beside Go: git (the judge of ignore rules) and setfattr/setfacl (extended attributes).
+# Installs what the tests need beside Go: git (the judge of ignore rules and merges), setfattr/setfacl (extended attributes),
+# ssh and sshd (started by a test on a port of its own) and ip (two network namespaces).
 set -eu
 missing=
 command -v git >/dev/null 2>&1 || missing="$missing git"
 command -v setfacl >/dev/null 2>&1 || missing="$missing acl"
 command -v setfattr >/dev/null 2>&1 || missing="$missing attr"
+command -v ssh >/dev/null 2>&1 || missing="$missing openssh-client"
+command -v sshd >/dev/null 2>&1 || [ -x /usr/sbin/sshd ] || missing="$missing openssh-server"
+command -v ip >/dev/null 2>&1 || [ -x /usr/sbin/ip ] || [ -x /sbin/ip ] || missing="$missing iproute2"
 [ -n "$missing" ] || exit 0
 if command -v apt-get >/dev/null 2>&1 && [ "$(id -u)" = 0 ]; then
 	apt-get update -qq
 	# shellcheck disable=SC2086
-	apt-get install -y -qq $missing
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing
 else
 	echo "the tests need:$missing" >&2
 	exit 1
