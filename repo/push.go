@@ -459,7 +459,7 @@ func (p *pushing) follow(ctx context.Context) error {
 	if p.o.DryRun {
 		return nil
 	}
-	return p.repo.reacquire(ctx, func() error {
+	err := p.repo.reacquire(ctx, func() error {
 		op := refs.Operation{Name: "push", Description: "to " + p.name}
 		view := p.refs.View()
 		for _, u := range p.result.Updates {
@@ -478,4 +478,9 @@ func (p *pushing) follow(ctx context.Context) error {
 		}
 		return p.repo.record(ctx, op)
 	})
+	if errors.Is(err, ErrLocked) { // the push has happened; the next one, or a fetch, notes it
+		p.repo.notes = append(p.repo.notes, fmt.Sprintf("pushed; but %s/... could not be moved, because another evault holds the lock", p.name))
+		return nil
+	}
+	return err
 }
