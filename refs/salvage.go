@@ -1,0 +1,386 @@
+package refs
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"evault/internal/vfs"
+	"evault/keys"
+	"evault/objects"
+)
+
+// Salvaged is what can still be read of the logs of a local store: of records that are damaged or gone nothing, and
+// of those behind them everything that they say by themselves.
+type Salvaged struct {
+	// Problems are all that is wrong with the logs; none means that nothing else here is of interest.
+	Problems []error
+	// Refs, ascending by name, and Head are what the readable records amount to, the last word of each counting.
+	Refs []Ref
+	Head Head
+	// Own says that this clone's own log has records, and that all of them are accepted: then the view is whole.
+	Own bool
+	// Behind is how many records could be read that stand behind a damaged one.
+	Behind int
+	// Lost is how many records there were, as far as their numbers and the pins tell, that cannot be read.
+	Lost int
+	// Kept says for each log how many records of it are accepted.
+	Kept map[Tag]uint64
+}
+
+// Salvage reads every record of a local store that is right by itself, with no regard to caches, and changes nothing. It is
+// for a repair: what stands behind a damaged record is signed by a member, but nothing shows any more that it is all
+// there was. The error is one of reading the disk, or the context's.
+func Salvage(ctx context.Context, o Options) (*Salvaged, error) {
+	o.ReadOnly, o.Salvage = true, true
+	r := &Refs{o: o, checker: newChecker(&o)}
+	if err := r.identify(); err != nil {
+		return nil, err
+	}
+	var err error
+	if r.pins, err = readPins(o.State, o.Vault.ID().String(), o.StoreID); err != nil {
+		return nil, err
+	}
+	l, err := listLogs(o.Store)
+	if err != nil {
+		return nil, err
+	}
+	a, err := foldAll(ctx, &o, r.checker, r.pins.known)
+	if err != nil {
+		return nil, err
+	}
+	s := &salvage{r: r, acceptance: a, found: &Salvaged{Kept: map[Tag]uint64{}}}
+	s.found.Problems = slices.Concat(a.problems, r.rollbacks(a.fold, a.logs), strangers(l, a.logs))
+	return s.found, s.run(ctx)
+}
+
+// salvage is one run of Salvage.
+type salvage struct {
+	*acceptance
+	r     *Refs
+	found *Salvaged
+	refs  map[string]objects.ID
+}
+
+func (s *salvage) run(ctx context.Context) error {
+	view, err := s.fold.view(s.r.own, s.r.o.CloneID, s.r.o.Descends)
+	if err != nil {
+		return err
+	}
+	s.found.Head, s.refs = view.Head, map[string]objects.ID{}
+	for name, id := range view.All() {
+		s.refs[name] = id
+	}
+	behind := map[Tag][]*Record{}
+	for _, l := range s.logs {
+		if err := s.readBehind(ctx, l, behind); err != nil {
+			return err
+		}
+	}
+	if err := s.readOutbox(behind); err != nil {
+		return err
+	}
+	for _, tag := range s.order(behind) {
+		for _, rec := range behind[tag] {
+			s.apply(rec)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.refs)) {
+		s.found.Refs = append(s.found.Refs, Ref{name, s.refs[name]})
+	}
+	return nil
+}
+
+// readBehind reads the records of a log that were not accepted.
+func (s *salvage) readBehind(ctx context.Context, l *acceptedLog, behind map[Tag][]*Record) (err error) {
+	d, err := openLog(s.r.o.Store, l.tag)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.Close()) }()
+	seqs, _, err := d.sequences()
+	if err != nil {
+		return err
+	}
+	kept, end := s.foldedOf(l.tag), uint64(0)
+	s.found.Kept[l.tag] = kept
+	if pin, ok := s.r.pins.known[l.tag]; ok {
+		end = pin.Seq + 1
+	}
+	for _, seq := range seqs {
+		if seq < kept {
+			continue
+		}
+		end = max(end, seq+1)
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		data, err := d.read(seq)
+		if err != nil && !isContent(err) {
+			return err
+		}
+		if err != nil {
+			continue
+		}
+		if rec, err := s.r.checker.record(l.tag, seq, data); err == nil {
+			behind[l.tag] = append(behind[l.tag], rec)
+		}
+	}
+	if l.tag == s.r.own {
+		s.found.Own = kept > 0 && end <= kept
+	}
+	if end > kept {
+		s.found.Lost += int(min(end-kept, MaxLogs)) - min(len(behind[l.tag]), MaxLogs)
+	}
+	return nil
+}
+
+func (s *salvage) foldedOf(tag Tag) uint64 {
+	if i, ok := s.fold.byTag[tag]; ok {
+		return s.fold.logs[i].count
+	}
+	return 0
+}
+
+// readOutbox reads what a crash has left half way. What cannot be read there keeps the vault from being opened.
+func (s *salvage) readOutbox(behind map[Tag][]*Record) error {
+	names, err := readNames(s.r.o.Local, outboxDir)
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(names, func(a, b vfs.DirName) int { return strings.Compare(a.Name, b.Name) })
+	for _, n := range names {
+		tag, seq, ok := parseOutboxName(n.Name)
+		if !ok {
+			continue
+		}
+		data, err := readNamed(s.r.o.Local, outboxDir+"/"+n.Name, MaxRecord)
+		if err != nil && !isContent(err) {
+			return err
+		}
+		var ours bool
+		if err == nil {
+			_, _, ours, err = checkOutboxRecord(&s.r.o, tag, seq, data)
+		}
+		if err != nil {
+			s.found.Problems = append(s.found.Problems, fmt.Errorf("outbox: %w", err))
+			continue
+		}
+		if rec, err := s.r.checker.record(tag, seq, data); ours && err == nil && seq >= s.foldedOf(tag) {
+			behind[tag] = append(behind[tag], rec)
+		}
+	}
+	return nil
+}
+
+// order puts logs in the order in which clones followed each other: by their newest readable record, this clone's own last.
+func (s *salvage) order(behind map[Tag][]*Record) []Tag {
+	newest := func(tag Tag) (t objects.Time) {
+		for _, rec := range behind[tag] {
+			if rec.Body != nil {
+				t = rec.Body.Time
+			}
+		}
+		return t
+	}
+	return slices.SortedFunc(maps.Keys(behind), func(a, b Tag) int {
+		if (a == s.r.own) != (b == s.r.own) {
+			if a == s.r.own {
+				return 1
+			}
+			return -1
+		}
+		x, y := newest(a), newest(b)
+		return cmp.Or(cmp.Compare(x.Sec, y.Sec), cmp.Compare(x.Nsec, y.Nsec), compareTags(a, b))
+	})
+}
+
+func (s *salvage) apply(rec *Record) {
+	s.found.Behind++
+	if rec.Body == nil {
+		return
+	}
+	if c := rec.Body.Checkpoint; c != nil {
+		for _, e := range c.Refs {
+			s.refs[e.Name] = e.ID
+		}
+	}
+	for _, c := range rec.Body.Changes {
+		if c.New.IsZero() {
+			delete(s.refs, c.Name)
+		} else {
+			s.refs[c.Name] = c.New
+		}
+	}
+	if !rec.Body.HeadAfter.IsZero() {
+		s.found.Head = rec.Body.HeadAfter
+	}
+}
+
+// damagedLogs, in the store, is where records go that SetAside takes out of the logs.
+const damagedLogs = "damaged/logs"
+
+// SetAsideOutbox moves everything out of the outbox of a local store, into damaged/logs of the store, and gives the number of
+// files. It is for a store whose log goes on in a new one. The caller holds the lock.
+func SetAsideOutbox(o Options) (moved int, err error) {
+	names, err := readNames(o.Local, outboxDir)
+	if err != nil {
+		return 0, err
+	}
+	for _, n := range names {
+		data, err := readNamed(o.Local, outboxDir+"/"+n.Name, MaxRecord)
+		if err != nil && !isContent(err) {
+			return moved, err
+		}
+		if err := vfs.MkdirAllSync(o.Store, damagedLogs, 0o700); err != nil {
+			return moved, err
+		}
+		if err := vfs.Publish(o.Store, damagedLogs+"/outbox-"+n.Name, data, 0o600); err != nil {
+			return moved, err
+		}
+		if err := o.Local.Remove(outboxDir + "/" + n.Name); err != nil {
+			return moved, err
+		}
+		moved++
+	}
+	return moved, nil
+}
+
+// SetAside moves what is not accepted out of the logs of a local store, into damaged/logs: of each log the records from the
+// kept number on, and whatever is no record. It gives the number of files. It comes after this clone has said in a log of
+// its own what counts from now on. The caller holds the lock.
+func SetAside(o Options, kept map[Tag]uint64) (moved int, err error) {
+	l, err := listLogs(o.Store)
+	if err != nil {
+		return 0, err
+	}
+	for _, n := range l.strange {
+		if err := setAside(o.Store, logsDir+"/"+n, damagedLogs+"/"+n); err != nil {
+			return moved, err
+		}
+		moved++
+	}
+	for _, tag := range l.tags {
+		if _, known := kept[tag]; !known {
+			continue
+		}
+		n, err := setAsideLog(o.Store, tag, kept[tag])
+		moved += n
+		if err != nil {
+			return moved, err
+		}
+	}
+	return moved, nil
+}
+
+func setAsideLog(store vfs.FS, tag Tag, kept uint64) (moved int, err error) {
+	d, err := openLog(store, tag)
+	if err != nil {
+		return 0, err
+	}
+	seqs, strange, err := d.sequences()
+	if err := errors.Join(err, d.Close()); err != nil {
+		return 0, err
+	}
+	// The last first: whatever is interrupted leaves no gap that was not there before.
+	slices.Reverse(seqs)
+	for _, seq := range seqs {
+		if seq >= kept {
+			strange = append(strange, seqName(seq))
+		}
+	}
+	dir := logsDir + "/" + tag.String()
+	for _, n := range strange {
+		if err := setAside(store, dir+"/"+n, damagedLogs+"/"+tag.String()+"/"+n); err != nil {
+			return moved, err
+		}
+		moved++
+	}
+	return moved, nil
+}
+
+// setAside renames, durably; what an earlier repair has put there under the same name stays.
+func setAside(store vfs.FS, from, to string) error {
+	dir := to[:strings.LastIndexByte(to, '/')]
+	if err := vfs.MkdirAllSync(store, dir, 0o700); err != nil {
+		return err
+	}
+	name := to
+	for n := 1; ; n++ {
+		there, err := exists(store, name)
+		if err != nil {
+			return err
+		}
+		if !there {
+			break
+		}
+		name = fmt.Sprintf("%s~%d", to, n)
+	}
+	if err := store.Rename(from, name); err != nil {
+		return err
+	}
+	return errors.Join(store.SyncDir(dir), store.SyncDir(from[:strings.LastIndexByte(from, '/')]))
+}
+
+// FindStoreID finds out which ID a store has whose file id is lost: the records of its logs say it, and their signatures hold
+// only for the right one. ok is false if there is no record that can be read.
+func FindStoreID(ctx context.Context, store vfs.FS, v *keys.Vault) (id StoreID, ok bool, err error) {
+	l, err := listLogs(store)
+	if err != nil {
+		return id, false, err
+	}
+	s := newSealers(v)
+	for _, tag := range l.tags {
+		d, err := openLog(store, tag)
+		if err != nil {
+			return id, false, err
+		}
+		id, ok, err = findStoreID(ctx, d, s)
+		if err := errors.Join(err, d.Close()); err != nil || ok {
+			return id, ok, err
+		}
+	}
+	return id, false, nil
+}
+
+func findStoreID(ctx context.Context, d logDir, s *sealers) (id StoreID, ok bool, err error) {
+	seqs, _, err := d.sequences()
+	if err != nil {
+		return id, false, err
+	}
+	for _, seq := range seqs {
+		if err := ctx.Err(); err != nil {
+			return id, false, err
+		}
+		data, err := d.read(seq)
+		if err != nil && !isContent(err) {
+			return id, false, err
+		}
+		if id, ok := storeOf(d.tag, seq, data, s); err == nil && ok {
+			return id, true, nil
+		}
+	}
+	return id, false, nil
+}
+
+// storeOf gives the store that a record says it is of, if it is whole.
+func storeOf(tag Tag, seq uint64, data []byte, s *sealers) (id StoreID, ok bool) {
+	h, sealed, err := DecodeHeader(data)
+	if err != nil || h.Tag != tag || h.Seq != seq || len(sealed) == 0 {
+		return id, false
+	}
+	plain, err := s.open(tag, seq, sealed)
+	if err != nil {
+		return id, false
+	}
+	b, err := DecodeBody(plain)
+	if err != nil {
+		return id, false
+	}
+	_, _, _, err = CheckRecord(b.Store, data)
+	return b.Store, err == nil
+}
