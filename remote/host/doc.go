@@ -4,7 +4,7 @@
 // On disk a host is one folder, its root:
 //
 //	vaults/<vault ID, 64 hex digits>/   one store each, as package remote/folder lays it out
-//	accounts/<vault ID>/                who made the vault, and how many records each peer has lately added to it
+//	accounts/<device ID in hex>/        which vaults a peer has made, and how many records it has lately added to each
 //	locks/<first byte of a vault ID>    held while records are added, stores are made and packs are removed
 //	scrub, scrub.lock                   how far the scrub has come
 //
