@@ -80,6 +80,12 @@ type Store interface {
 	Close() error
 }
 
+// Mender is what a Store may be besides: one whose own small files can be written anew by somebody who knows what they held.
+type Mender interface {
+	// Mend makes the store say that it is this store of this vault, if its logs bear that out; else it is ErrMismatch.
+	Mend(ctx context.Context, vault keys.VaultID, store refs.StoreID) error
+}
+
 // Limits of what a store holds and of what one call carries, checked on both sides before memory is taken.
 const (
 	// MaxFiles is how many rosters, keyrings and slots a store may hold together.

@@ -36,7 +36,10 @@ type Store struct {
 	known *identity  // nil until the folder was seen to hold the store
 }
 
-var _ remote.Store = (*Store)(nil)
+var (
+	_ remote.Store  = (*Store)(nil)
+	_ remote.Mender = (*Store)(nil)
+)
 
 // place is one folder, and what all its stores hold together.
 type place struct {
