@@ -235,7 +235,7 @@ func (r *Repository) applyTree(ctx context.Context, index *worktree.Index, from,
 	}
 	done, err := plan.Apply(ctx)
 	// A folder that is new as a whole is one step of the plan.
-	result.Written, result.Deleted = int64(done.Files+done.Symlinks+done.Hardlinks+done.Specials), int64(done.Removed)
+	result.Written = int64(done.Files - done.Same + done.Symlinks + done.Hardlinks + done.Specials)
 	result.Problems = restoreProblems(done.Problems)
 	if errors.Is(err, worktree.ErrIncomplete) {
 		err = nil // HEAD moves all the same; status shows what is missing

@@ -78,7 +78,7 @@ func TestMergeUpToDateAndFastForward(t *testing.T) {
 	g.write("untracked", "mine")
 	g.write("a", "not committed")
 	result, err := g.merge("other", mergeOptions{FastForwardOnly: true})
-	if err != nil || result.Kind != MergeFastForward || result.Commit != other || g.head() != other || result.Written != 1 || result.Deleted != 1 || result.Subject != "on other" {
+	if err != nil || result.Kind != MergeFastForward || result.Commit != other || g.head() != other || result.Written != 2 || result.Deleted != 1 || result.Subject != "on other" {
 		t.Fatalf("%+v, %v", result, err)
 	}
 	if g.read("d/b") != "2" || g.exists("d/c") || g.read("new/file") != "3" || g.read("untracked") != "mine" || g.read("a") != "not committed" {
@@ -151,7 +151,7 @@ func TestMergeOfTwoSides(t *testing.T) {
 		added = refs.Pack{Name: infos[0].Name, Size: uint64(infos[0].Size)}
 	})
 	result, err := g.merge("other", mergeOptions{PacksAdded: []refs.Pack{added}})
-	if err != nil || result.Kind != MergeCommit || result.Commit != g.head() || result.Written != 1 || result.Deleted != 1 || result.Subject != "Merge other into main" {
+	if err != nil || result.Kind != MergeCommit || result.Commit != g.head() || result.Written != 2 || result.Deleted != 1 || result.Subject != "Merge other into main" {
 		t.Fatalf("%+v, %v", result, err)
 	}
 	for name, want := range map[string]string{"a": "ours", "d/b": "theirs", "d/e": "not committed", "new/file": "theirs", "untracked": "mine"} {
