@@ -78,4 +78,3 @@ func (s *Store) bearOut(ctx context.Context, id refs.StoreID) error {
 	}
 	return fmt.Errorf("%w: no record here was written for store %s", remote.ErrMismatch, id)
 }
-
