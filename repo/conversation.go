@@ -225,7 +225,9 @@ func (c *conversation) open(has func(refs.Pack) bool) error {
 	o.Evidence = evidence
 	c.refs, err = refs.Open(o)
 	if err != nil {
-		c.suspect(err)
+		if isSecurity(err) || isDamage(err) { // and not that this machine's own disk has failed
+			c.suspect(err)
+		}
 		return fmt.Errorf("the logs of %s: %w", c.name, err)
 	}
 	c.suspect(c.refs.Problems()...)
