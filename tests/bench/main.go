@@ -6,6 +6,7 @@
 //
 //	go run ./tests/bench -evault bin/evault                     Debian's linux-source-6.1 if it is there, else the Go tree
 //	go run ./tests/bench -evault bin/evault -v1 DIR -v2 DIR     two versions of your own
+//	go run ./tests/bench -evault bin/evault -remotes            pushes and clones only
 //	go run ./tests/bench -evault bin/evault -scale              how cost grows: a million files
 package main
 
@@ -28,6 +29,10 @@ type config struct {
 	tools    string
 	scale    bool
 	files    int
+	records  int
+	peers    int
+
+	onlyRemotes bool
 }
 
 func main() {
@@ -41,6 +46,9 @@ func main() {
 	flag.StringVar(&c.tools, "tools", "evault,pipe,restic,borg,git", "what to measure")
 	flag.BoolVar(&c.scale, "scale", false, "measure how cost grows instead")
 	flag.IntVar(&c.files, "files", 1_000_000, "with -scale: number of files")
+	flag.IntVar(&c.records, "records", 10_000, "with -scale: number of packs, and of records of them, in a remote")
+	flag.IntVar(&c.peers, "peers", 50, "with -scale: number of devices that push and fetch at once")
+	flag.BoolVar(&c.onlyRemotes, "remotes", false, "only what has to do with remotes")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -68,6 +76,9 @@ func run(ctx context.Context, c config) (err error) {
 			b.tools = append(b.tools, t)
 		}
 	}
+	if c.onlyRemotes {
+		return b.remotes()
+	}
 	if err := b.trees(); err != nil {
 		return err
 	}
@@ -76,5 +87,5 @@ func run(ctx context.Context, c config) (err error) {
 			return err
 		}
 	}
-	return nil
+	return b.remotes()
 }
