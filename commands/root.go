@@ -24,7 +24,7 @@ Exit codes: 0 done; 1 failed; 2 usage; 10 no vault here; 11 another evault holds
 no slot for this device; 13 conflict; 14 remote not reachable; 20 damage found; 21 security: bad signature, rollback, fork; 130 interrupted.
 
 Environment: EVAULT_DIR, EVAULT_PASSPHRASE_FILE, EVAULT_PASSPHRASE_COMMAND, EVAULT_CONFIG_HOME, EVAULT_STATE_HOME,
-EVAULT_EDITOR, EVAULT_PAGER, NO_COLOR.`
+EVAULT_SSH_COMMAND, EVAULT_EDITOR, EVAULT_PAGER, NO_COLOR.`
 
 // newRoot builds the whole command tree for one run.
 func newRoot(a *app) *cobra.Command {
