@@ -64,7 +64,7 @@ func (a *app) printScrub(r *host.ScrubReport) {
 
 func scrubVerdict(r *host.ScrubReport) string {
 	if bad := len(r.Damaged) + len(r.Failed); bad > 0 {
-		return count(bad, "pack") + " damaged; the next push of its owner can send what was moved away again"
+		return count(bad, "pack") + " damaged; \"evault repair --from\" of a device that has it sends it again"
 	}
 	return "all sound"
 }
