@@ -68,7 +68,12 @@ func run(ctx context.Context, c config) (err error) {
 	}
 	defer os.RemoveAll(work)
 	if c.scale {
-		return runScale(ctx, c, work)
+		if !c.onlyRemotes {
+			if err := runScale(ctx, c, work); err != nil {
+				return err
+			}
+		}
+		return runRemoteScale(ctx, c, work)
 	}
 	b := &bench{ctx: ctx, config: c, work: work, table: newTable()}
 	for _, t := range allTools(c.evault) {

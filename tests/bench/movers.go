@@ -103,7 +103,7 @@ func (r *remoteRig) pour(server *exec.Cmd, port int, out string) error {
 		return err
 	}
 	from := time.Now()
-	client := exec.CommandContext(r.ctx, "bash", "-c", fmt.Sprintf("find %s -type f -exec cat {} + | openssl s_client -quiet -no_ign_eof -tls1_3 -connect 127.0.0.1:%d 2>/dev/null",
+	client := exec.CommandContext(r.ctx, "bash", "-c", fmt.Sprintf("find %s -type f -exec cat {} + | openssl s_client -quiet -no_ign_eof -nocommands -tls1_3 -connect 127.0.0.1:%d 2>/dev/null",
 		r.packDir, port))
 	if err := client.Start(); err != nil {
 		return err

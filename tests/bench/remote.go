@@ -145,7 +145,7 @@ func (r *remoteRig) overSSH(round int) error {
 	if r.ssh == nil {
 		return nil
 	}
-	root := filepath.Join(r.work, "ssh-root")
+	root := filepath.Join(r.work, fmt.Sprint("ssh-root", round)) // one address is one store, for whoever has seen it
 	defer os.RemoveAll(root)
 	env := append([]string{"EVAULT_SSH_COMMAND=" + r.ssh.command}, r.client...)
 	return r.round(fmt.Sprint("ssh", round), "ssh", "ssh://127.0.0.1"+root, r.ssh.daemon, env)
