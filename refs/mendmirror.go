@@ -113,3 +113,34 @@ func cutLog(store vfs.FS, tag Tag, sound uint64) (err error) {
 	}
 	return d.Sync()
 }
+
+// MirroredLogs lists the logs that a mirror holds, ascending.
+func MirroredLogs(mirror vfs.FS) ([]Tag, error) {
+	l, err := listLogs(mirror)
+	return l.tags, err
+}
+
+// MirroredRecords gives the bytes of a mirrored log's records, in order, up to the first gap. What it gives was checked when it
+// was mirrored: see CheckMirror.
+func MirroredRecords(ctx context.Context, mirror vfs.FS, tag Tag, each func(data []byte) error) (err error) {
+	d, err := openLog(mirror, tag)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.Close()) }()
+	for seq := uint64(0); ; seq++ {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		data, err := d.read(seq)
+		if isAbsent(err) {
+			return nil
+		}
+		if err == nil {
+			err = each(data)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}

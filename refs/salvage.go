@@ -28,6 +28,8 @@ type Salvaged struct {
 	Behind int
 	// Lost is how many records there were, as far as their numbers and the pins tell, that cannot be read.
 	Lost int
+	// Newer is how many records there are that only a newer evault reads. Rot may make one look like that.
+	Newer int
 	// Kept says for each log how many records of it are accepted.
 	Kept map[Tag]uint64
 }
@@ -126,8 +128,11 @@ func (s *salvage) readBehind(ctx context.Context, l *acceptedLog, behind map[Tag
 		if err != nil {
 			continue
 		}
-		if rec, err := s.r.checker.record(l.tag, seq, data); err == nil {
+		rec, err := s.r.checker.record(l.tag, seq, data)
+		if err == nil {
 			behind[l.tag] = append(behind[l.tag], rec)
+		} else if errors.Is(err, ErrNewer) {
+			s.found.Newer++
 		}
 	}
 	if l.tag == s.r.own {

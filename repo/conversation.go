@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"evault/internal/vfs"
+	"evault/keys"
 	"evault/objects"
 	"evault/refs"
 	"evault/remote"
@@ -44,6 +45,8 @@ type conversation struct {
 	refs    *refs.Refs
 
 	problems []error
+	identity *keys.Identity // of this device, where somebody else has dialed
+	healing  bool           // what is wrong there is about to be mended: no evidence is kept
 }
 
 type converseOptions struct {
@@ -165,6 +168,9 @@ func (r *Repository) dial(ctx context.Context, u remote.URL, limit int64) (remot
 func (c *conversation) suspect(problems ...error) {
 	for _, p := range problems {
 		c.problems = append(c.problems, p)
+		if c.healing {
+			continue
+		}
 		if err := c.keepEvidence(p); err != nil {
 			c.repo.notes = append(c.repo.notes, fmt.Sprintf("evidence could not be kept: %v", err))
 		}

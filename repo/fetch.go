@@ -260,10 +260,16 @@ func (c *conversation) unrecordedPacks(ctx context.Context) ([]refs.Pack, error)
 	if err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(live, func(p refs.Pack) bool {
+	live = slices.DeleteFunc(live, func(p refs.Pack) bool {
 		_, found := slices.BinarySearchFunc(named, p, comparePackNames)
 		return found || !here[p.Name]
-	}), nil
+	})
+	if len(live) == 0 {
+		return nil, nil
+	}
+	// One that a repair gave up may have come back: it cannot be named again.
+	condemned, err := c.repo.condemned(ctx)
+	return slices.DeleteFunc(live, func(p refs.Pack) bool { return condemned[p.Name] }), err
 }
 
 func comparePackNames(a, b refs.Pack) int { return slices.Compare(a.Name[:], b.Name[:]) }

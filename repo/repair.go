@@ -21,6 +21,7 @@ type RepairResult struct {
 	Salvaged []string // damaged packs whose sound objects were saved
 	Rescued  int64    // objects saved from them
 	Lost     []Damage // what no pack holds any more
+	Notes    []string // of RepairFrom: what opening the vault has done beside
 }
 
 // Repair puts right what can be put right without another copy: it rebuilds the object index from the packs and the stat
@@ -84,7 +85,7 @@ func (p *repairing) plan(ctx context.Context) error {
 	for _, m := range missing {
 		p.did("would note in the log that pack %s is gone", m)
 	}
-	return err
+	return errors.Join(err, p.repo.mendMirrors(ctx, true, func(format string, args ...any) { p.did("would have "+format, args...) }))
 }
 
 func (p *repairing) run(ctx context.Context) error {
@@ -95,6 +96,9 @@ func (p *repairing) run(ctx context.Context) error {
 		return fmt.Errorf("rebuilding the object index: %w", err)
 	}
 	p.did("rebuilt the object index")
+	if err := p.repo.mendMirrors(ctx, false, p.did); err != nil {
+		return err
+	}
 	if err := p.packs(ctx); err != nil {
 		return err
 	}

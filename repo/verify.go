@@ -25,7 +25,7 @@ type VerifyOptions struct {
 
 // Damage is one thing that is not as it must be. Fields that do not apply are empty.
 type Damage struct {
-	Kind   string // "pack", "object", "record", "key" (roster, keyring or slot), "slot", "index"
+	Kind   string // "pack", "object", "record", "key" (roster, keyring or slot), "slot", "index", "mirror"
 	Pack   string
 	Object string
 	Commit string // a commit that needs the object
@@ -118,6 +118,9 @@ func (v *verification) run(ctx context.Context) error {
 	}
 	if v.o.Quick {
 		return nil
+	}
+	if err := v.checkMirrors(ctx); err != nil {
+		return err
 	}
 	v.meter.enter("walking the history", 0, 0)
 	return v.checkHistory(ctx)
@@ -282,6 +285,16 @@ func (v *verification) checkSlots() error {
 		}
 	}
 	return nil
+}
+
+// checkMirrors reads what was seen of the logs of remote stores. Nothing of this vault hangs on it, but the next fetch does.
+func (v *verification) checkMirrors(ctx context.Context) error {
+	return v.repo.eachMirrorDamage(ctx, func(name string, _ refs.Options, found *refs.MirrorDamage) error {
+		for _, p := range found.Problems {
+			v.damage(Damage{Kind: "mirror", Object: name, Detail: p.Error() + " (\"evault repair\" drops it, and it is fetched again)"})
+		}
+		return nil
+	})
 }
 
 // checkHistory walks from every commit that the log names to every object it needs.
