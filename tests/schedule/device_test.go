@@ -78,6 +78,7 @@ type device struct {
 	settings repo.Settings
 
 	state
+	seen view // as it was observed last
 	undo []step
 	made map[objects.ID]bool // commits of its own that it was told of
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"runtime"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -98,13 +97,8 @@ func (j *judged) bad() bool { return len(j.failed) > 0 }
 func runSchedule(t *testing.T, template *world, seed uint64) map[string]int {
 	j := &judged{TB: t}
 	w := template.copy(j, seed)
-	for range 8 + w.rnd.IntN(10) {
-		if w.step(); !j.bad() {
-			for _, d := range w.devices {
-				w.check(d)
-			}
-		}
-		if j.bad() {
+	for range 6 + w.rnd.IntN(8) {
+		if w.step(); j.bad() {
 			break
 		}
 	}
@@ -142,12 +136,7 @@ func (w *world) step() {
 		if w.line.cut {
 			return
 		}
-		before := d.head()
-		if len(w.pull(d, p)) > 0 {
-			w.count["conflict"]++
-		} else if len(w.history.parents[d.head()]) == 2 && d.head() != before {
-			w.count["merge"]++
-		}
+		w.pull(d, p)
 	case n < 17 && w.clean(d):
 		branch := []string{"main", "x"}[w.rnd.IntN(2)]
 		done("switch to " + branch)
@@ -158,7 +147,10 @@ func (w *world) step() {
 	default:
 		done("partition")
 		w.cut[d.name+p.name] = !w.cut[d.name+p.name]
+		return
 	}
+	w.observe(d)
+	w.check(d)
 }
 
 // run runs a verb, in weather of its own: something may go wrong with the line, or a machine may crash.
@@ -240,10 +232,14 @@ func (w *world) end(j *judged) {
 		if len(wanted[b]) == 0 {
 			continue
 		}
-		for round, d := range append(slices.Clone(w.devices), w.devices...) {
-			if w.join(d, b, round < len(w.devices)); j.bad() {
-				return
-			}
+		for n, d := range w.devices {
+			w.join(d, b, placeNames[:max(1, len(placeNames)-n)], placeNames) // the first has brought all hosts together
+		}
+		for _, d := range w.devices[:deviceCount-1] {
+			w.join(d, b, placeNames[1:], nil)
+		}
+		if j.bad() {
+			return
 		}
 		tip := w.devices[0].branches[b]
 		for _, d := range w.devices {
@@ -258,19 +254,22 @@ func (w *world) end(j *judged) {
 		}
 	}
 	for _, d := range w.devices {
+		w.observe(d)
 		w.check(d)
-		w.whole(d)
+		if w.rnd.IntN(4) == 0 {
+			w.whole(d)
+		}
 	}
 }
 
-// join brings what a device and the hosts have of a branch together.
-func (w *world) join(d *device, branch string, push bool) {
+// join has a device pull a branch from some hosts, and push it to some.
+func (w *world) join(d *device, branch string, from, to []string) {
 	if !w.clean(d) {
 		w.commit(d)
 	}
 	w.note("%s joins %s", d.name, branch)
 	w.switchTo(d, branch)
-	for _, name := range placeNames {
+	for _, name := range from {
 		w.line = &line{}
 		if conflicts := w.pull(d, w.places[name]); len(conflicts) > 0 {
 			w.resolve(d, w.choices(w.places[name], branch)[0], conflicts)
@@ -279,10 +278,8 @@ func (w *world) join(d *device, branch string, push bool) {
 			}
 		}
 	}
-	for _, name := range placeNames {
-		if push {
-			w.push(d, w.places[name], false)
-		}
+	for _, name := range to {
+		w.push(d, w.places[name], false)
 	}
 }
 

@@ -61,18 +61,9 @@ func (w *world) advance(d *device, before state, to objects.ID, moves bool) {
 // after looks where a device stands after a verb of which nobody knows how far it came: where it was, or at one new commit,
 // of which good is asked.
 func (w *world) after(d *device, good func(now objects.ID, parents []objects.ID) bool) (moved bool) {
-	var now objects.ID
-	var parents []objects.ID
-	err := d.with(context.Background(), repo.Writing, func(r *repo.Repository) error {
-		id, c, err := r.ResolveCommit(context.Background(), "HEAD")
-		if err == nil {
-			now, parents = id, c.Parents
-		}
-		return err
-	})
+	w.observe(d)
+	now, parents := d.seen.head, d.seen.parents
 	switch {
-	case err != nil:
-		w.t.Errorf("%s after a crash: %v", d.name, err)
 	case now == d.head():
 		return false
 	case !good(now, parents):
@@ -144,22 +135,7 @@ func (w *world) choices(p *place, branch string) choices {
 
 // fetched compares what a device has learned of a host with what there must be.
 func (w *world) fetched(d *device, p *place) {
-	var list []repo.Remote
-	err := d.with(context.Background(), repo.ReadOnly, func(r *repo.Repository) error {
-		list = r.Remotes()
-		return nil
-	})
-	if err != nil {
-		w.t.Errorf("%s: %v", d.name, err)
-	}
-	found := map[string]objects.ID{}
-	for _, one := range list {
-		if one.Name == p.name {
-			for _, b := range one.Branches {
-				found[b.Name] = b.ID
-			}
-		}
-	}
+	found := d.seen.tracking[p.name]
 	for b := range unionNames(found, w.at[p.name]) {
 		if !slices.Contains(w.choices(p, b), found[b]) {
 			w.t.Errorf("%s: %s of %s is at %s, and must be one of %v", d.name, b, p.name, found[b], w.choices(p, b))
@@ -198,7 +174,7 @@ func (w *world) learned(d *device, p *place, result *repo.FetchResult, err error
 			}
 		}
 	}
-	if err == nil {
+	if w.observe(d); err == nil {
 		w.fetched(d, p)
 	} else if !w.troubled {
 		w.t.Errorf("%s: fetch from %s: %v", d.name, p.name, err)
@@ -247,11 +223,7 @@ func (w *world) merged(d *device, before state, theirs objects.ID, err error) (c
 	if theirs.IsZero() || w.history.has(ours, theirs) {
 		return nil
 	}
-	now, parents, err2 := w.head(d)
-	if err2 != nil {
-		w.t.Errorf("%s: %v", d.name, err2)
-		return nil
-	}
+	now, parents := d.seen.head, d.seen.parents
 	if w.history.has(theirs, ours) {
 		if now != theirs {
 			w.t.Errorf("%s: at %s after a fast-forward to %s: %v", d.name, now, theirs, err)
@@ -262,6 +234,7 @@ func (w *world) merged(d *device, before state, theirs objects.ID, err error) (c
 	}
 	files, conflicts := w.history.merge(ours, theirs)
 	if len(conflicts) > 0 {
+		w.count["conflict"]++
 		var refused *repo.MergeConflictError
 		if !errors.As(err, &refused) || !slices.Equal(refused.Paths, conflicts) {
 			w.t.Errorf("%s: conflicts of %s and %s in %v, and the pull says %v", d.name, ours, theirs, conflicts, err)
@@ -272,21 +245,11 @@ func (w *world) merged(d *device, before state, theirs objects.ID, err error) (c
 		w.t.Errorf("%s: a merge of %s and %s is at %s with parents %v: %v", d.name, ours, theirs, now, parents, err)
 		return nil
 	}
+	w.count["merge"]++
 	d.files = files
 	w.history.add(now, files, ours, theirs)
 	w.advance(d, before, now, true)
 	return nil
-}
-
-func (w *world) head(d *device) (id objects.ID, parents []objects.ID, err error) {
-	err = d.with(context.Background(), repo.ReadOnly, func(r *repo.Repository) error {
-		found, c, err := r.ResolveCommit(context.Background(), "HEAD")
-		if err == nil {
-			id, parents = found, c.Parents
-		}
-		return err
-	})
-	return id, parents, err
 }
 
 // switchTo moves to a branch, which is made if there is none.

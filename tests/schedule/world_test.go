@@ -136,6 +136,7 @@ func (w *world) begin() {
 			return err
 		}))
 		d.state = first.state.copy()
+		w.observe(d)
 		w.check(d)
 	}
 }
@@ -168,40 +169,54 @@ func (w *world) copy(t testing.TB, seed uint64) *world {
 	return c
 }
 
-// check compares a device with the oracle: branches, HEAD, files.
+// check compares a device with the oracle, as it was observed last: branches, HEAD, files.
 func (w *world) check(d *device) {
 	w.t.Helper()
-	got, err := w.look(d)
-	if err != nil {
-		w.t.Errorf("%s: %v", d.name, err)
-		return
-	}
-	if got.branch != d.branch || !maps.Equal(got.branches, d.branches) {
+	if got := d.seen; got.branch != d.branch || !maps.Equal(got.branches, d.branches) {
 		w.t.Errorf("%s is on %s of %v, and should be on %s of %v", d.name, got.branch, got.branches, d.branch, d.branches)
 	}
-	if !maps.Equal(got.files, d.files) {
-		w.t.Errorf("%s has the files %v, and should have %v", d.name, got.files, d.files)
+	if files, err := d.onDisk(); err != nil || !maps.Equal(files, d.files) {
+		w.t.Errorf("%s has the files %v, and should have %v (%v)", d.name, files, d.files, err)
 	}
 }
 
-// look reads where a device stands.
-func (w *world) look(d *device) (s state, err error) {
+// view is where a device says that it stands.
+type view struct {
+	branch   string
+	branches map[string]objects.ID
+	tracking map[string]map[string]objects.ID // branches of remotes
+	head     objects.ID
+	parents  []objects.ID
+}
+
+// observe asks a device where it stands.
+func (w *world) observe(d *device) {
+	w.t.Helper()
 	ctx := context.Background()
-	s.branches = map[string]objects.ID{}
-	err = d.with(ctx, repo.Writing, func(r *repo.Repository) error {
+	s := view{branches: map[string]objects.ID{}, tracking: map[string]map[string]objects.ID{}}
+	err := d.with(ctx, repo.Writing, func(r *repo.Repository) error {
 		list, err := r.Branches(ctx)
 		for _, b := range list {
 			if s.branches[b.Name] = b.Commit; b.Current {
 				s.branch = b.Name
 			}
 		}
-		return err
+		for _, one := range r.Remotes() {
+			s.tracking[one.Name] = map[string]objects.ID{}
+			for _, b := range one.Branches {
+				s.tracking[one.Name][b.Name] = b.ID
+			}
+		}
+		head, c, err2 := r.ResolveCommit(ctx, "HEAD")
+		if err2 == nil {
+			s.head, s.parents = head, c.Parents
+		}
+		return errors.Join(err, err2)
 	})
 	if err != nil {
-		return s, err
+		w.t.Errorf("%s: %v", d.name, err)
 	}
-	s.files, err = d.onDisk()
-	return s, err
+	d.seen = s
 }
 
 // honest fails on anything that says that somebody cheats, or that something is broken: nobody does, and nothing is.
