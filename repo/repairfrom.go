@@ -72,12 +72,14 @@ type healing struct {
 	name      string
 	url       remote.URL
 	talk      *conversation
+	storeID   refs.StoreID // of the local store
 	there     cloneFiles  // rosters, keyrings and slots of the remote that fit their names
 	view      *refs.View  // of the remote; nil if its logs say nothing
 	live      []refs.Pack // what the records of the remote name
 	copies    map[[32]byte]uint64
 	packs     *repairing
 	salvaged  *refs.Salvaged
+	commits   map[objects.ID]*objects.Commit // in sound packs
 }
 
 func (f *healing) did(format string, args ...any) {
@@ -193,7 +195,7 @@ func (f *healing) plan(ctx context.Context) error {
 		}
 	}
 	slices.Sort(f.result.Actions)
-	o, err := f.logOptions(ctx)
+	o, err := f.logOptions()
 	if err != nil {
 		return err
 	}

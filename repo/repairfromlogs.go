@@ -23,20 +23,16 @@ func publishAside(r *Repository, name string, data []byte) error {
 }
 
 // logOptions is how the local logs are opened.
-func (f *healing) logOptions(context.Context) (refs.Options, error) {
+func (f *healing) logOptions() (refs.Options, error) {
 	r := f.repo
-	id, err := refs.ReadStoreID(r.store)
-	if err != nil {
-		return refs.Options{}, err
-	}
 	clone, _, err := refs.ReadClone(r.places.Vault)
-	return refs.Options{Store: r.store, Local: r.local, State: r.places.State, Vault: r.vault, StoreID: id, CloneID: clone,
+	return refs.Options{Store: r.store, Local: r.local, State: r.places.State, Vault: r.vault, StoreID: f.storeID, CloneID: clone,
 		Descends: r.descendsIfKnown}, err
 }
 
 // logs opens the local logs, mends them, and records what was repaired.
 func (f *healing) logs(ctx context.Context) (err error) {
-	o, err := f.logOptions(ctx)
+	o, err := f.logOptions()
 	if err != nil {
 		return err
 	}
@@ -102,6 +98,9 @@ func (f *healing) newLog(ctx context.Context, o refs.Options) error {
 	}
 	f.did("begun a new log: of the old one %d records are lost, with what \"evault reflog\" would say of them; %d could be read behind them",
 		max(s.Lost, 0), s.Behind)
+	if s.Lost > 0 {
+		f.nameStray(want)
+	}
 	op := refs.Operation{HeadAfter: f.headOf(want)}
 	view := r.refs.View()
 	for _, name := range slices.Sorted(maps.Keys(want)) {
@@ -122,6 +121,36 @@ func (f *healing) newLog(ctx context.Context, o refs.Options) error {
 		}
 	}
 	return f.record(ctx, &op)
+}
+
+// nameStray names the newest commits that no ref leads to: a lost record may be why. To move a branch there is for the user,
+// since he may as well have amended or undone them.
+func (f *healing) nameStray(want map[string]objects.ID) {
+	reached, open := map[objects.ID]bool{}, slices.Collect(maps.Values(want))
+	for len(open) > 0 {
+		id := open[len(open)-1]
+		open = open[:len(open)-1]
+		if c := f.commits[id]; c != nil && !reached[id] {
+			open = append(open, c.Parents...)
+		}
+		reached[id] = true
+	}
+	for _, c := range f.commits {
+		for _, p := range c.Parents {
+			reached[p] = true // not the newest
+		}
+	}
+	var stray []string
+	for id, c := range f.commits {
+		if !reached[id] {
+			subject, _, _ := strings.Cut(c.Message, "\n")
+			stray = append(stray, fmt.Sprintf("kept commit %s, which is in no branch: \"%s\" (\"evault branch NAME %s\" brings it back)", id, subject, id.Short()))
+		}
+	}
+	slices.Sort(stray)
+	for _, text := range stray {
+		f.did("%s", text)
+	}
 }
 
 // branches says where the refs are to be: where the readable records leave them, and where the remote has something that comes

@@ -407,8 +407,10 @@ func (f *healing) openStore(ctx context.Context) error {
 	case err != nil:
 		return err
 	case ok && readErr == nil && found == have, !ok && readErr == nil:
+		f.storeID = have
 		return nil
 	}
+	f.storeID = found
 	f.did("written store/id anew")
 	if f.o.DryRun {
 		return nil
@@ -421,6 +423,6 @@ func (f *healing) openStore(ctx context.Context) error {
 	if ok {
 		return vfs.Publish(r.store, "id", []byte(found.String()+"\n"), 0o600)
 	}
-	_, err = refs.CreateStoreID(r.store)
+	f.storeID, err = refs.CreateStoreID(r.store)
 	return err
 }

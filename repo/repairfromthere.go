@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"evault/objects"
 	"evault/pack"
 	"evault/refs"
 	"evault/remote"
@@ -290,6 +291,7 @@ func (f *healing) takePacks(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	f.commits = map[objects.ID]*objects.Commit{}
 	f.packs = &repairing{repo: r, db: db, result: &f.result.RepairResult, meter: f.meter}
 	if err := db.RebuildIndex(ctx, nil); err != nil {
 		return fmt.Errorf("rebuilding the object index: %w", err)
@@ -302,7 +304,7 @@ func (f *healing) takePacks(ctx context.Context) error {
 	f.meter.enter("verifying", 0, int64(len(infos)))
 	for _, p := range infos {
 		here[p.Name] = true
-		err := db.VerifyPack(ctx, p.Name, nil)
+		err := db.VerifyPack(ctx, p.Name, f.noteCommits)
 		f.meter.add(1, 0)
 		size, there := f.copies[p.Name]
 		if err == nil || !there {
@@ -325,6 +327,17 @@ func (f *healing) takePacks(ctx context.Context) error {
 		return err
 	}
 	return f.packs.packs(ctx)
+}
+
+// noteCommits remembers which commits there are: where records were lost, one of them may be in no branch any more.
+func (f *healing) noteCommits(id objects.ID, kind objects.Kind, data []byte) error {
+	if kind != objects.KindCommit {
+		return nil
+	}
+	if c, err := objects.DecodeCommit(bytes.Clone(data)); err == nil {
+		f.commits[id] = c
+	}
+	return nil
 }
 
 // keepDamaged puts a copy of a pack that is about to be replaced into damaged/.

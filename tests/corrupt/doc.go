@@ -5,6 +5,7 @@
 //	row 4    every bit of every file of a small vault          flip_test.go
 //	row 6    truncation, insertion, removal, zeros, swaps      damage_test.go
 //	repair   what is sound in damaged packs comes back         repair_test.go
+//	row 5    repair from a replica, and of a replica          repairfrom_test.go
 //	canary   nothing readable reaches store, temporary         canary_test.go
 //	         files or pins
 //	row 16   random trees with everything a disk can hold      roundtrip_test.go

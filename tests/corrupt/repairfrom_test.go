@@ -251,3 +251,102 @@ func (s *specimen) heals(disk *memfs.Memory, from string, want map[string]object
 	}
 	return strings.Fields(result.Actions[0])[0] + " first"
 }
+
+// TestRepairFromInterrupted breaks repairs off at any operation that writes: the next one finishes the work.
+func TestRepairFromInterrupted(t *testing.T) {
+	s, random := newReplicated(t), dice(t)
+	want, err := branchesOn(s.disk)
+	must(t, err)
+	var cases []damage
+	for _, part := range []string{"/store/packs/", "/store/logs/", "/store/keyring/", "/store/roster/", "/store/id", "/local/vault", "/local/remotes/"} {
+		names, _ := files(t, s.disk, vaultDir)
+		names = slices.DeleteFunc(names, func(n string) bool { return !strings.Contains(n, part) || strings.HasSuffix(n, "/lock") })
+		name := names[random.IntN(len(names))]
+		cases = append(cases, damage{what: "removed", files: []string{name}, do: func(m *memfs.Memory) error { return m.Remove(name) }})
+	}
+	cases = append(cases, damage{what: "removed", files: []string{"all packs and logs"}, do: func(m *memfs.Memory) error {
+		return errors.Join(m.RemoveAll(storeDir+"/packs"), m.RemoveAll(storeDir+"/logs"))
+	}}, damage{what: "removed", files: []string{"all packs and logs of the replica"}, do: func(m *memfs.Memory) error {
+		return errors.Join(m.RemoveAll(replicaDir+"/packs"), m.RemoveAll(replicaDir+"/logs"))
+	}})
+	count, tries := newTally(t), 6
+	if proving() {
+		tries = 200
+	}
+	errCut := errors.New("cut")
+	each(t, cases, damage.String, func(c damage) {
+		for try := range tries {
+			disk := s.disk.Snapshot()
+			if err := c.do(disk); err != nil {
+				count.fail("%s: %v", c, err)
+				return
+			}
+			left := try * 7
+			if !proving() {
+				left = try*23 + len(c.files[0])%23
+			}
+			disk.SetFault(func(op memfs.Op) error {
+				if left--; left < 0 {
+					return errCut
+				}
+				return nil
+			})
+			_, err := healFrom(disk, "usb")
+			disk.SetFault(nil)
+			if err == nil {
+				count.add("came through")
+				continue
+			}
+			count.add("cut, then " + s.heals(disk, "usb", want, count, c))
+		}
+	})
+	count.report("interrupted repairs", len(cases)*tries)
+}
+
+// TestRepairFromKeepsUnpushedWork damages each record of the local log in turn, after work that the replica has not seen: only
+// what the damaged record itself says may be lost, and never a commit that a later record names.
+func TestRepairFromKeepsUnpushedWork(t *testing.T) {
+	s := newReplicated(t)
+	s.write(t, "unpushed", "nobody else has this")
+	s.commit(t, "fourth")
+	s.write(t, "unpushed", "nor this")
+	s.commit(t, "fifth")
+	want, err := branchesOn(s.disk)
+	must(t, err)
+	names, sizes := files(t, s.disk, storeDir+"/logs")
+	for i, name := range names {
+		disk := s.disk.Snapshot()
+		must(t, flip{name, sizes[i] * 4}.apply(disk))
+		result, err := healFrom(disk, "usb")
+		must(t, err)
+		got, err := branchesOn(disk)
+		must(t, err)
+		last := i == len(names)-1
+		if !last && fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Errorf("record %d: branches are at %v and were at %v: %q", i, got, want, result.Actions)
+		}
+		if last && !slices.ContainsFunc(result.Actions, func(a string) bool { return strings.Contains(a, s.commits[4].id.String()) }) {
+			t.Errorf("the last record: the commit that is in no branch any more is not named: %q", result.Actions)
+		}
+		if last && got["side"] != s.commits[3].id {
+			t.Errorf("the last record: side is at %s, and the commit before is %s", got["side"], s.commits[3].id)
+		}
+		if !slices.ContainsFunc(result.Actions, func(a string) bool { return strings.Contains(a, "1 records are lost") }) {
+			t.Errorf("record %d: it is not said that a record is lost: %q", i, result.Actions)
+		}
+		// What is committed next is on top of it.
+		must(t, writeFile(disk, workDir+"/after", []byte("after")))
+		if _, err := commitOn(disk); err != nil {
+			t.Errorf("record %d: a commit after: %v", i, err)
+		}
+		if v := s.judge(disk); !last && v.outcome() != "harmless" && v.verify != nil {
+			t.Errorf("record %d: after a commit: %v %v", i, v.verify, v.wrong)
+		}
+		if err := onDisk(disk, repo.Writing, func(ctx context.Context, r *repo.Repository) error {
+			_, err := r.Push(ctx, repo.PushOptions{Remote: "usb", All: true})
+			return err
+		}); err != nil {
+			t.Errorf("record %d: a push after: %v", i, err)
+		}
+	}
+}
