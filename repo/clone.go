@@ -351,6 +351,9 @@ func (r *Repository) finishClone(ctx context.Context, o CloneOptions, result *Cl
 	if err := r.startOn(ctx, o, branch, result); err != nil {
 		return errors.Join(err, fetchErr)
 	}
+	if fetchErr != nil && result.Branch == "" {
+		return fetchErr // what was to be checked out was held back: the same clone goes on when it is there
+	}
 	if err := r.local.Remove(cloningName); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}

@@ -1,0 +1,256 @@
+package hostile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"evault/objects"
+)
+
+// behaviour is one way to lie.
+type behaviour struct {
+	name string
+	what string // what the host does
+	// lie makes the lies; l still is honest.
+	lie func(c *hostileCase) lies
+	// must are the outcomes that are right, for each verb; "" stands for all others. An outcome is a list of classes.
+	must map[string][]string
+	// shows is the state that a success shows the client; nil: the truth.
+	shows func(w *world) state
+	// evidence says that after an outcome of security something must be kept in local/evidence.
+	evidence bool
+	// after is what the verb must come to when the host is honest again; nil: ok.
+	after map[string][]string
+	// deaf says that a push can be acknowledged and never be there: only verify --remote finds out.
+	deaf bool
+	// carriers by name; nil: direct and pipe2 for lies of the store, pipe for those below.
+	carriers []string
+	// verbs by name; nil: all
+	verbs []string
+	// base is the state of the host; empty: the truth
+	base func(w *world) state
+}
+
+// hostileCase is one behaviour, one verb, one way.
+type hostileCase struct {
+	*behaviour
+	verb    verb
+	carrier carrier
+	w       *world
+	l       *liar
+	t       testing.TB
+	dice    *rand.Rand
+}
+
+func (c *hostileCase) String() string { return c.name + "/" + c.verb.name + "/" + c.carrier.name }
+
+// wants gives the right outcomes of a table for a verb.
+func wants(table map[string][]string, verb string) []string {
+	if list, said := table[verb]; said {
+		return list
+	}
+	if list, said := table[""]; said {
+		return list
+	}
+	return []string{ok}
+}
+
+// verbLimit is how long one verb may take.
+const verbLimit = 40 * time.Second
+
+// run plays one case and gives its outcome and what is wrong.
+func (c *hostileCase) run(ctx context.Context) (outcome string, faults []string) {
+	base := c.w.truth()
+	if c.base != nil {
+		base = c.base(c.w)
+	}
+	c.l = newLiar(c.t, c.w.vault, base.disk.Snapshot())
+	c.l.lies = c.lie(c)
+	c.l.lying.Store(true)
+	dial, closeAll := c.carrier.open(c.t, c.w, c.l)
+	defer func() { closeAll() }()
+	template := c.verb.on(c.w)
+	before := c.w.beforeOf(c.t, template)
+	m := template.copy(c.t, dial)
+
+	err := c.play(ctx, m)
+	outcome = classOf(err)
+	shows := base.tips
+	if c.shows != nil {
+		shows = c.shows(c.w).tips
+	}
+	j := c.w.judge(ctx, c.verb.name, m, before, shownIf(err == nil, shows))
+	c.outcome(j, err, outcome)
+	j.sent(c.l.sent)
+	if err == nil && c.verb.name == vPush && !c.deaf {
+		c.pushed(ctx, j, m)
+	}
+	if outcome == security && c.evidence {
+		j.evidence()
+	}
+	faults = j.faults
+
+	c.l.lying.Store(false)
+	if c.l.lies.peer != nil {
+		closeAll()
+		m.settings.Dial, closeAll = c.carrier.open(c.t, c.w, c.l)
+	}
+	return outcome, append(faults, c.honestAgain(ctx, m, before, base)...)
+}
+
+func shownIf(done bool, tips map[string]objects.ID) map[string]objects.ID {
+	if !done {
+		return nil
+	}
+	return tips
+}
+
+// play runs the verb, with an end.
+func (c *hostileCase) play(ctx context.Context, m *machine) error {
+	ctx, cancel := context.WithTimeout(ctx, verbLimit)
+	defer cancel()
+	err := c.verb.run(ctx, c.w, m)
+	if ctx.Err() != nil {
+		return errors.Join(ctx.Err(), err)
+	}
+	return err
+}
+
+func (c *hostileCase) outcome(j *judgement, err error, outcome string) {
+	if want := wants(c.must, c.verb.name); !slices.Contains(want, outcome) {
+		j.fault("ends as %q and must as %q: %v", outcome, want, err)
+	}
+	if errors.Is(err, errWrong) {
+		j.fault("%v", err)
+	}
+	j.text(err)
+}
+
+// pushed checks that a push which was acknowledged is there: a device that knows nothing clones it from the honest host.
+func (c *hostileCase) pushed(ctx context.Context, j *judgement, m *machine) {
+	j.atHost(c.t, c.l.disk)
+	lying := c.l.lying.Swap(false)
+	defer c.l.lying.Store(lying)
+	d := c.w.dora.copy(c.t, m.settings.Dial)
+	if err := d.clone(ctx, c.w.url); err != nil {
+		j.fault("a clone after the push: %v", err)
+		return
+	}
+	p, err := d.picture(ctx)
+	if err != nil || p.tracking[topicBranch] != j.before.branches[topicBranch] {
+		j.fault("the push is not to be seen by others: %v %v", p.tracking, err)
+	}
+}
+
+// honestAgain repeats the verb with an honest host.
+func (c *hostileCase) honestAgain(ctx context.Context, m *machine, before picture, base state) []string {
+	verb := *c
+	if c.verb.name == vClone && m.checkedOut(ctx) { // what it lacks, a pull brings
+		verb.verb.run = func(ctx context.Context, _ *world, m *machine) error { return m.pull(ctx) }
+	}
+	err := verb.play(ctx, m)
+	outcome := classOf(err)
+	j := c.w.judge(ctx, c.verb.name, m, before, shownIf(err == nil, base.tips))
+	if want := wants(c.after, c.verb.name); !slices.Contains(want, outcome) {
+		j.fault("ends as %q and must as %q: %v", outcome, want, err)
+	}
+	if err == nil && c.verb.name == vPush && !c.deaf {
+		c.pushed(ctx, j, m)
+	}
+	for i := range j.faults {
+		j.faults[i] = "honest again: " + j.faults[i]
+	}
+	return j.faults
+}
+
+// cases lists what is played.
+func cases(t testing.TB, w *world, table []behaviour, dice *rand.Rand) (all []*hostileCase) {
+	ways := map[string]carrier{}
+	for _, c := range carriers() {
+		ways[c.name] = c
+	}
+	for i := range table {
+		b := &table[i]
+		below := b.carriers != nil
+		through := b.carriers
+		if !below {
+			through = []string{"direct", "pipe2"}
+		}
+		sampled := i % len(verbs())
+		for n, v := range verbs() {
+			if b.verbs != nil && !slices.Contains(b.verbs, v.name) {
+				continue
+			}
+			list := through
+			if !slices.Contains(list, "tls") && !slices.Contains(b.carriers, "only") && (n == sampled || proving()) {
+				list = append(slices.Clone(list), "tls")
+			}
+			for _, way := range list {
+				if way != "only" {
+					all = append(all, &hostileCase{behaviour: b, verb: v, carrier: ways[way], w: w, t: t, dice: rand.New(rand.NewPCG(dice.Uint64(), uint64(i)))})
+				}
+			}
+		}
+	}
+	return all
+}
+
+// TestHostileHost plays all behaviours. Floors are what was reached when they were written down.
+func TestHostileHost(t *testing.T) {
+	const floorBehaviours, floorCases = 10, 100
+	w := newWorld(t)
+	dice := newDice(t)
+	table := behaviours()
+	checkTable(t, table, floorBehaviours)
+	count := newTally(t)
+	rounds := 1
+	if proving() {
+		rounds = 3
+	}
+	for range rounds {
+		all := cases(t, w, table, dice)
+		if only := os.Getenv("EVAULT_CASE"); only != "" {
+			all = slices.DeleteFunc(all, func(c *hostileCase) bool { return !strings.HasPrefix(c.String(), only) })
+		}
+		each(t, all, (*hostileCase).String, func(c *hostileCase) {
+			start := time.Now()
+			outcome, faults := c.run(t.Context())
+			count.add(outcome)
+			if os.Getenv("EVAULT_CASE") != "" {
+				t.Logf("%s: %s (%v)", c, outcome, time.Since(start).Round(time.Millisecond))
+			}
+			for _, f := range faults {
+				count.fail("%s: %s", c, f)
+			}
+		})
+	}
+	count.report(fmt.Sprintf("7 hostile host, %d behaviours", len(table)), floorCases)
+}
+
+// checkTable holds the table itself to its rules.
+func checkTable(t testing.TB, table []behaviour, floor int) {
+	t.Helper()
+	seen := map[string]bool{}
+	for _, b := range table {
+		if b.name == "" || b.what == "" || seen[b.name] {
+			t.Errorf("behaviour %q has no name of its own or says not what it does", b.name)
+		}
+		seen[b.name] = true
+		for _, v := range slices.Concat(slices.Collect(maps.Keys(b.must)), slices.Collect(maps.Keys(b.after)), b.verbs) {
+			if v != "" && !slices.ContainsFunc(verbs(), func(one verb) bool { return one.name == v }) {
+				t.Errorf("%s: no verb %q", b.name, v)
+			}
+		}
+	}
+	if len(table) < floor {
+		t.Errorf("%d behaviours, and there must be %d", len(table), floor)
+	}
+}

@@ -1,0 +1,90 @@
+package hostile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"evault/repo"
+)
+
+// verb is what the client does while the host lies.
+type verb struct {
+	name string
+	on   func(w *world) *machine
+	run  func(ctx context.Context, w *world, m *machine) error
+}
+
+const (
+	vClone  = "clone"
+	vFetch  = "fetch"
+	vPull   = "pull"
+	vPush   = "push"
+	vResto  = "restore"
+	vVerify = "verify"
+	vRemote = "verify --remote"
+)
+
+func knowing(w *world) *machine { return w.alice }
+
+func verbs() []verb {
+	return []verb{
+		{vClone, func(w *world) *machine { return w.dora }, func(ctx context.Context, w *world, m *machine) error { return m.clone(ctx, w.url) }},
+		{vFetch, knowing, func(ctx context.Context, _ *world, m *machine) error { return m.fetch(ctx) }},
+		{vPull, knowing, func(ctx context.Context, _ *world, m *machine) error { return m.pull(ctx) }},
+		{vPush, func(w *world) *machine { return w.topic }, func(ctx context.Context, _ *world, m *machine) error { return m.push(ctx, topicBranch) }},
+		{vResto, knowing, fetchAndRestore},
+		{vVerify, knowing, func(ctx context.Context, _ *world, m *machine) error {
+			err := m.fetch(ctx)
+			if verifyErr := m.verify(ctx); verifyErr != nil {
+				return errors.Join(err, fmt.Errorf("%w: verify: %w", errWrong, verifyErr))
+			}
+			return err
+		}},
+		{vRemote, knowing, func(ctx context.Context, _ *world, m *machine) error { return m.verifyRemote(ctx) }},
+	}
+}
+
+// errWrong marks an outcome that is wrong whatever the class of its error.
+var errWrong = errors.New("wrong")
+
+// fetchAndRestore restores what the remote's branch is at after a fetch, whether that succeeded or not.
+func fetchAndRestore(ctx context.Context, _ *world, m *machine) error {
+	err := m.fetch(ctx)
+	out, subErr := m.disk.Sub("out")
+	if subErr != nil {
+		return errors.Join(errWrong, subErr)
+	}
+	restoreErr := m.with(ctx, repo.ReadOnly, func(r *repo.Repository) error {
+		result, err := r.Restore(ctx, repo.RestoreOptions{Source: "friend/main", To: out})
+		if err == nil && len(result.Problems) > 0 {
+			return fmt.Errorf("restore: %v", result.Problems)
+		}
+		return err
+	})
+	if restoreErr != nil {
+		return errors.Join(err, fmt.Errorf("%w: restore: %w", errWrong, restoreErr))
+	}
+	return err
+}
+
+// verify proves the local vault.
+func (m *machine) verify(ctx context.Context) error {
+	return m.with(ctx, repo.Checking, func(r *repo.Repository) error {
+		result, err := r.Verify(ctx, repo.VerifyOptions{})
+		if err != nil && result != nil {
+			return fmt.Errorf("%w: %v %v", err, result.Damage, result.Security)
+		}
+		return err
+	})
+}
+
+func (m *machine) verifyRemote(ctx context.Context) error {
+	return m.with(ctx, repo.Writing, func(r *repo.Repository) error {
+		result, err := r.VerifyRemote(ctx, repo.VerifyRemoteOptions{Remote: "friend", Sample: 100})
+		if err != nil && result != nil {
+			return fmt.Errorf("%w: %v %v", err, result.Damage, result.Security)
+		}
+		return err
+	})
+}
