@@ -70,6 +70,15 @@ func (v *Vault) DevicePublicKey() [32]byte {
 	return device.public
 }
 
+// OwnPublicKey is DevicePublicKey also when this device is no member, or none any more: what it wrote itself is known by it.
+// It is zero when the vault was opened without an identity.
+func (v *Vault) OwnPublicKey() [32]byte {
+	if v.ownKeys == nil {
+		return [32]byte{}
+	}
+	return v.ownKeys.public
+}
+
 // SignCommit signs the hash of a commit's other fields as this device. The error is ErrNoDevice.
 func (v *Vault) SignCommit(hash [32]byte) ([64]byte, error) {
 	device := v.member()

@@ -77,7 +77,7 @@ func foldAll(ctx context.Context, o *Options, c *checker, pinned map[Tag]Positio
 			}
 			logs = append(logs, one)
 		}
-		a, err := acceptWith(newFold, logs, o.Vault, pinned, o.HasPack)
+		a, err := acceptWith(newFold, logs, revocationsFor(o), pinned, o.HasPack)
 		if err != nil || again || !a.hidden() {
 			return a, err
 		}
@@ -112,7 +112,7 @@ func (r *Refs) continueCache(ctx context.Context, tags []Tag) (f *fold, advanced
 		} else {
 			l, err = loadAll(ctx, r.o.Store, r.checker, tag)
 		}
-		if err != nil || l.problem != nil || needsFullFold(l, r.o.Vault) {
+		if err != nil || l.problem != nil || needsFullFold(l, revocationsFor(&r.o)) {
 			return nil, false, nil
 		}
 		advanced = advanced || len(l.records) > 0
@@ -122,7 +122,7 @@ func (r *Refs) continueCache(ctx context.Context, tags []Tag) (f *fold, advanced
 		return nil, false, nil // a log is gone
 	}
 	if advanced {
-		a, err := accept(func() *fold { return f }, logs, r.o.Vault, nil)
+		a, err := accept(func() *fold { return f }, logs, revocationsFor(&r.o), nil)
 		if err != nil || len(a.problems) > 0 || r.o.HasPack != nil && a.lacks(r.o.HasPack) {
 			return nil, false, nil
 		}

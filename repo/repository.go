@@ -207,6 +207,9 @@ func (r *Repository) admitThisDevice() error {
 	if r.vault.Device() != (keys.DeviceEntry{}) {
 		return nil
 	}
+	if r.vault.Revoked(r.vault.OwnPublicKey()) {
+		return keys.ErrRevoked // whatever else is the matter with the rosters
+	}
 	roster, slot, err := r.vault.AdmitDevice(r.settings.deviceLabel())
 	if err != nil {
 		return fmt.Errorf("making this device a member of the vault: %w", err)
