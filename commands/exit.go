@@ -109,7 +109,7 @@ const (
 	hintWrongPeer  = "somebody may be in between, or the host has a new identity: ask its owner for \"evault identity\" before you change the address"
 	hintReplaced   = "if another disk is in its place, or the friend began anew: \"evault remote add --new-store NAME URL\" with the same name and address; if not, somebody hides what was there"
 	hintRollback   = "if you have put back an older copy yourself, or this folder is a copy and work went on in another one, \"evault repair --accept-older\" takes it; if not, somebody hides what came after"
-	hintDamaged    = "\"evault verify\" names everything that is damaged, \"evault repair\" restores what can be restored"
+	hintDamaged    = "\"evault verify\" names everything that is damaged, \"evault repair\" restores what can be restored, and \"evault repair --from REMOTE\" brings back what is gone"
 	hintPassphrase = "give --passphrase-file or set EVAULT_PASSPHRASE_FILE or EVAULT_PASSPHRASE_COMMAND, or run evault on a terminal"
 	hintNewer      = "install a newer evault; this one changes nothing here"
 )
@@ -185,9 +185,9 @@ func (a *app) report(err error) int {
 func (a *app) damageHint() string {
 	switch a.verb {
 	case "verify":
-		return "\"evault repair\" restores what can be restored without another copy"
+		return "\"evault repair\" restores what can be restored without another copy, \"evault repair --from REMOTE\" with one"
 	case "repair":
-		return "what is lost here may be in another copy of the vault; its .evault/store/packs can be copied into this one"
+		return "what is lost here may be in another copy of the vault: \"evault repair --from REMOTE\" brings it back; or copy that one's .evault/store/packs into this one"
 	}
 	return hintDamaged
 }

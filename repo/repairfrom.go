@@ -73,9 +73,9 @@ type healing struct {
 	url       remote.URL
 	talk      *conversation
 	storeID   refs.StoreID // of the local store
-	there     cloneFiles  // rosters, keyrings and slots of the remote that fit their names
-	view      *refs.View  // of the remote; nil if its logs say nothing
-	live      []refs.Pack // what the records of the remote name
+	there     cloneFiles   // rosters, keyrings and slots of the remote that fit their names
+	view      *refs.View   // of the remote; nil if its logs say nothing
+	live      []refs.Pack  // what the records of the remote name
 	copies    map[[32]byte]uint64
 	packs     *repairing
 	salvaged  *refs.Salvaged

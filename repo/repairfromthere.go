@@ -170,26 +170,11 @@ func (f *healing) mendLogs(ctx context.Context) error {
 }
 
 func (f *healing) mendLog(ctx context.Context, tag refs.Tag) error {
-	var ours, run [][]byte
-	err := refs.MirroredRecords(ctx, f.talk.mirror, tag, func(data []byte) error {
-		ours = append(ours, data)
-		return nil
-	})
+	ours, same, err := f.talk.compareLog(ctx, tag)
 	if err != nil {
 		return err
 	}
-	same := make([]bool, len(ours))
-	n := 0
-	err = f.talk.store.Records(ctx, tag, 0, func(data []byte) error {
-		if n < len(ours) {
-			same[n] = bytes.Equal(ours[n], data)
-		}
-		n++
-		return nil
-	})
-	if err != nil && !gone(err) {
-		return err
-	}
+	var run [][]byte
 	size := 0
 	for i, data := range ours {
 		if !same[i] {

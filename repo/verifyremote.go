@@ -1,6 +1,7 @@
 package repo
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -15,6 +16,7 @@ import (
 
 	"evault/pack"
 	"evault/refs"
+	"evault/remote"
 )
 
 // VerifyRemoteOptions say how much to prove of a remote.
@@ -84,6 +86,9 @@ func (v *remoteVerification) run(ctx context.Context) error {
 	if err := v.checkKeys(ctx); err != nil {
 		return err
 	}
+	if err := v.checkRecords(ctx); err != nil {
+		return err
+	}
 	if err := v.refs.Records(ctx, func(*refs.Record) bool { v.result.Records++; return true }); err != nil {
 		return err
 	}
@@ -124,9 +129,64 @@ func (v *remoteVerification) checkKeys(ctx context.Context) error {
 	for _, name := range ours {
 		if !has[name] {
 			v.damage(Damage{Kind: "key", Object: name, Detail: "not on the remote (the next push brings it there)"})
+			continue
+		}
+		data, err := v.store.File(ctx, name)
+		if err == nil {
+			err = remote.CheckFile(name, data)
+		}
+		if err != nil && !gone(err) {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		if err != nil {
+			v.damage(Damage{Kind: "key", Object: name, Detail: err.Error()})
 		}
 	}
 	return nil
+}
+
+// checkRecords reads the records back that were seen there: a new clone will need them.
+func (v *remoteVerification) checkRecords(ctx context.Context) error {
+	tags, err := refs.MirroredLogs(v.mirror)
+	if err != nil {
+		return err
+	}
+	for _, tag := range tags {
+		_, same, err := v.compareLog(ctx, tag)
+		if err != nil {
+			return err
+		}
+		for seq, ok := range same {
+			if !ok {
+				v.damage(Damage{Kind: "record", Object: fmt.Sprintf("%s/%d", tag, seq), Detail: "not on the remote as it was seen there"})
+			}
+		}
+	}
+	return nil
+}
+
+// compareLog reads a log there and says of each record that was seen before whether it is the same.
+func (c *conversation) compareLog(ctx context.Context, tag refs.Tag) (ours [][]byte, same []bool, err error) {
+	err = refs.MirroredRecords(ctx, c.mirror, tag, func(data []byte) error {
+		ours = append(ours, data)
+		return nil
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	same = make([]bool, len(ours))
+	n := 0
+	err = c.store.Records(ctx, tag, 0, func(data []byte) error {
+		if n < len(ours) {
+			same[n] = bytes.Equal(ours[n], data)
+		}
+		n++
+		return nil
+	})
+	if gone(err) {
+		err = nil // what came before stands, and the rest is not there
+	}
+	return ours, same, err
 }
 
 func (v *remoteVerification) damage(d Damage) {
