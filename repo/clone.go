@@ -59,8 +59,21 @@ func Clone(ctx context.Context, p Places, s Settings, o CloneOptions) (*CloneRes
 	if result.Continued, err = cloneBegun(p, u); err != nil {
 		return nil, err
 	}
+	var site remote.Site // used to the end: with ssh, dialing takes longer than a small clone, and may ask for a password
 	if !result.Continued {
-		if err := beginClone(ctx, p, s, u, o, result); err != nil {
+		id, created, err := EnsureIdentity(p, s)
+		if err != nil {
+			return nil, err
+		}
+		result.Device, result.NewIdentity = id.DeviceID(), created
+		if s.Dial == nil {
+			return nil, fmt.Errorf("%w: this program has no remotes", remote.ErrUnreachable)
+		}
+		if site, err = s.Dial(ctx, u, DialOptions{Identity: id}); err != nil {
+			return nil, fmt.Errorf("%s: %w", u, err)
+		}
+		defer site.Close() // once more, where the fetching has closed it
+		if err := beginClone(ctx, p, s, u, o, site, id, result); err != nil {
 			return nil, err
 		}
 	}
@@ -73,7 +86,7 @@ func Clone(ctx context.Context, p Places, s Settings, o CloneOptions) (*CloneRes
 		return nil, err
 	}
 	result.Vault = r.VaultID()
-	err = r.finishClone(ctx, o, result)
+	err = r.finishClone(ctx, o, site, result)
 	result.Notes = append(result.Notes, r.Notes()...)
 	return result, errors.Join(err, r.Close())
 }
@@ -126,20 +139,7 @@ func samePlace(a, b remote.URL) bool {
 }
 
 // beginClone opens the remote's vault and makes an empty one of the same ID and keys.
-func beginClone(ctx context.Context, p Places, s Settings, u remote.URL, o CloneOptions, result *CloneResult) error {
-	id, created, err := EnsureIdentity(p, s)
-	if err != nil {
-		return err
-	}
-	result.Device, result.NewIdentity = id.DeviceID(), created
-	if s.Dial == nil {
-		return fmt.Errorf("%w: this program has no remotes", remote.ErrUnreachable)
-	}
-	site, err := s.Dial(ctx, u, DialOptions{Identity: id})
-	if err != nil {
-		return fmt.Errorf("%s: %w", u, err)
-	}
-	defer site.Close()
+func beginClone(ctx context.Context, p Places, s Settings, u remote.URL, o CloneOptions, site remote.Site, id *keys.Identity, result *CloneResult) (err error) {
 	// A slot of this device, whose recipient is no secret, proves nothing about a vault whose ID the place itself supplies.
 	pinned := u.Vault
 	if u, err = completeURL(ctx, site, u); err != nil {
@@ -327,10 +327,10 @@ func checkClonedRoster(p Places, v *keys.Vault) error {
 	return r.checkRoster(Writing)
 }
 
-// finishClone fetches and checks out.
-func (r *Repository) finishClone(ctx context.Context, o CloneOptions, result *CloneResult) error {
+// finishClone fetches and checks out. site is the place that is being cloned from; nil: it is not dialed yet.
+func (r *Repository) finishClone(ctx context.Context, o CloneOptions, site remote.Site, result *CloneResult) error {
 	m := r.settings.startMeter("talking to " + o.Remote)
-	c, err := r.converse(ctx, o.Remote, converseOptions{})
+	c, err := r.converse(ctx, o.Remote, converseOptions{site: site})
 	if err != nil {
 		m.close()
 		return err

@@ -50,8 +50,9 @@ type conversation struct {
 }
 
 type converseOptions struct {
-	create bool  // make the store if there is none
-	limit  int64 // bytes a second of uploads
+	create bool        // make the store if there is none
+	limit  int64       // bytes a second of uploads
+	site   remote.Site // dialed already; it is closed with the conversation, if one comes about; nil: dial
 }
 
 // converse begins a conversation with a remote.
@@ -72,8 +73,10 @@ func (r *Repository) converse(ctx context.Context, name string, o converseOption
 }
 
 func (c *conversation) begin(ctx context.Context, o converseOptions) (err error) {
-	if c.site, err = c.repo.dial(ctx, c.url, o.limit); err != nil {
-		return err
+	if c.site = o.site; c.site == nil {
+		if c.site, err = c.repo.dial(ctx, c.url, o.limit); err != nil {
+			return err
+		}
 	}
 	c.store = c.site.Store(c.repo.vault.ID())
 	c.info, err = c.store.Info(ctx)
