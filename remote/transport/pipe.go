@@ -64,7 +64,7 @@ func ServePipe(ctx context.Context, rw io.ReadWriteCloser, h http.Handler) error
 		ErrorLog:       log.New(io.Discard, "", 0), // libraries print nothing; the handler has its own log
 	}
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(&oneListener{conn: conn}) }()
+	go func() { served <- server.Serve(&oneListener{conn: conn, closed: make(chan struct{})}) }()
 	err := running.untilEnd(ctx, conn, server)
 	<-served // the listener's end, which says nothing new
 	return err
@@ -146,10 +146,12 @@ func (c *counted) wait(most time.Duration) {
 	}
 }
 
-// oneListener gives out one connection, and then waits for its end.
+// oneListener gives out one connection, and then waits for its end, or its own.
 type oneListener struct {
-	conn  *pipeConn
-	given sync.Once
+	conn   *pipeConn
+	given  sync.Once
+	once   sync.Once
+	closed chan struct{}
 }
 
 func (l *oneListener) Accept() (conn net.Conn, err error) {
@@ -157,9 +159,16 @@ func (l *oneListener) Accept() (conn net.Conn, err error) {
 	if conn != nil {
 		return conn, nil
 	}
-	<-l.conn.ended
+	select {
+	case <-l.conn.ended:
+	case <-l.closed:
+	}
 	return nil, net.ErrClosed
 }
 
-func (l *oneListener) Close() error   { return nil }
+func (l *oneListener) Close() error {
+	l.once.Do(func() { close(l.closed) })
+	return nil
+}
+
 func (l *oneListener) Addr() net.Addr { return pipeAddr{} }

@@ -16,6 +16,8 @@ const (
 	// asked to.
 	endTime  = 500 * time.Millisecond
 	killTime = time.Second
+	// lastWords is how long what a child wrote before its end can be read.
+	lastWords = 2 * time.Second
 )
 
 // process is a running child, and the pipe that its standard input and output make. It is an io.ReadWriteCloser. Somebody
@@ -48,6 +50,9 @@ func startProcess(ctx context.Context, argv []string, said *messages) (*process,
 		_ = p.cmd.Wait()
 		stop()
 		close(p.done)
+		// A process that the child left behind, with the pipe in its hands, is not the host that was meant. Where a pipe
+		// knows no deadlines, Close ends the read.
+		_ = p.out.SetReadDeadline(time.Now().Add(lastWords))
 	}()
 	return p, nil
 }
@@ -85,6 +90,7 @@ func (p *process) terminate() error {
 	return p.cmd.Process.Signal(syscall.SIGTERM)
 }
 
+// Read reads what the child writes. What it wrote before its end can still be read for a while.
 func (p *process) Read(b []byte) (int, error)  { return p.out.Read(b) }
 func (p *process) Write(b []byte) (int, error) { return p.in.Write(b) }
 
