@@ -37,7 +37,7 @@ func (d Damage) String() string {
 	text := d.Kind
 	for _, part := range []struct{ name, value string }{{"", d.Object}, {"pack ", d.Pack}, {"commit ", d.Commit}, {"path ", d.Path}} {
 		if part.value != "" {
-			text += " " + part.name + part.value
+			text += " " + strings.TrimPrefix(part.name, d.Kind+" ") + part.value
 		}
 	}
 	return text + ": " + d.Detail
