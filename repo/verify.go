@@ -8,6 +8,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"sort"
+	"strings"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
