@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"evault/keys"
 	"evault/objects"
@@ -122,7 +123,7 @@ func (f *healing) finish(ctx context.Context) error {
 	}
 	// A clone that was interrupted has all that it was to get now.
 	if text, err := readFile(r.local, cloningName, 64<<10); err == nil {
-		if _, err := remote.ParseURL(string(text), ""); err != nil {
+		if _, err := remote.ParseURL(strings.TrimSpace(string(text)), ""); err != nil {
 			if err := moveAside(r, localDir+"/"+cloningName); err != nil {
 				return err
 			}

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"evault/internal/vfs/memfs"
@@ -275,18 +276,19 @@ func TestRepairFromInterrupted(t *testing.T) {
 	}
 	errCut := errors.New("cut")
 	each(t, cases, damage.String, func(c damage) {
-		for try := range tries {
+		var ops atomic.Int64 // of a repair that nothing breaks off
+		for try := -1; try < tries; try++ {
 			disk := s.disk.Snapshot()
 			if err := c.do(disk); err != nil {
 				count.fail("%s: %v", c, err)
 				return
 			}
-			left := try * 7
-			if !proving() {
-				left = try*23 + len(c.files[0])%23
-			}
-			disk.SetFault(func(op memfs.Op) error {
-				if left--; left < 0 {
+			var left atomic.Int64
+			left.Store(ops.Load() * int64(2*try+1) / int64(2*tries))
+			disk.SetFault(func(memfs.Op) error {
+				if try < 0 {
+					ops.Add(1)
+				} else if left.Add(-1) < 0 {
 					return errCut
 				}
 				return nil
@@ -300,7 +302,7 @@ func TestRepairFromInterrupted(t *testing.T) {
 			count.add("cut, then " + s.heals(disk, "usb", want, count, c))
 		}
 	})
-	count.report("interrupted repairs", len(cases)*tries)
+	count.report("interrupted repairs", len(cases)*(tries+1))
 }
 
 // TestRepairFromKeepsUnpushedWork damages each record of the local log in turn, after work that the replica has not seen: only
@@ -347,6 +349,21 @@ func TestRepairFromKeepsUnpushedWork(t *testing.T) {
 			return err
 		}); err != nil {
 			t.Errorf("record %d: a push after: %v", i, err)
+		}
+	}
+}
+
+// A note of an interrupted clone stays if it can be read, and is out of the way if not.
+func TestRepairFromUnfinishedClone(t *testing.T) {
+	for text, stays := range map[string]bool{replicaURL + "\n": true, "file://\x00": false} {
+		disk := newReplicated(t).disk
+		note := vaultDir + "/local/cloning"
+		must(t, writeFile(disk, note, []byte(text)))
+		if _, err := healFrom(disk, "usb"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := readFile(disk, note); (err == nil) != stays {
+			t.Errorf("%q: %v", text, err)
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -66,7 +67,13 @@ func places(disk *memfs.Memory) (repo.Places, error) {
 func newDisk(t testing.TB) *memfs.Memory {
 	t.Helper()
 	now := time.Unix(1_700_000_000, 0)
-	disk := memfs.New(memfs.Options{Now: func() time.Time { now = now.Add(time.Microsecond); return now }})
+	var mu sync.Mutex // snapshots share the clock
+	disk := memfs.New(memfs.Options{Now: func() time.Time {
+		mu.Lock()
+		defer mu.Unlock()
+		now = now.Add(time.Microsecond)
+		return now
+	}})
 	for _, name := range []string{workDir, configDir, stateDir, vaultDir} {
 		must(t, disk.MkdirAll(name, 0o755))
 	}
