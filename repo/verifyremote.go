@@ -177,14 +177,15 @@ func (c *conversation) compareLog(ctx context.Context, tag refs.Tag) (ours [][]b
 	same = make([]bool, len(ours))
 	n := 0
 	err = c.store.Records(ctx, tag, 0, func(data []byte) error {
-		if n < len(ours) {
-			same[n] = bytes.Equal(ours[n], data)
+		if n == len(ours) {
+			return errStop // the place may give more for ever
 		}
+		same[n] = bytes.Equal(ours[n], data)
 		n++
 		return nil
 	})
-	if gone(err) {
-		err = nil // what came before stands, and the rest is not there
+	if gone(err) || errors.Is(err, errStop) {
+		err = nil // what came before stands, and the rest is not there, or not asked for
 	}
 	return ours, same, err
 }
