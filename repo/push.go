@@ -332,12 +332,16 @@ func (p *pushing) operation(ctx context.Context) (*refs.Operation, error) {
 			tips = append(tips, u.New)
 		}
 	}
-	if op.Changes = slices.DeleteFunc(op.Changes, func(c refs.Change) bool { return c.Old == c.New }); len(op.Changes) == 0 {
-		return nil, nil
-	}
 	live, err := p.refs.Packs(ctx)
 	if err != nil {
 		return nil, err
+	}
+	lost, err := p.lostPacks(ctx, live)
+	if err != nil {
+		return nil, err
+	}
+	if op.Changes = slices.DeleteFunc(op.Changes, func(c refs.Change) bool { return c.Old == c.New }); len(op.Changes) == 0 {
+		return nil, p.sendPacks(ctx, lost)
 	}
 	isLive := func(n pack.Name) bool {
 		_, ok := slices.BinarySearchFunc(live, refs.Pack{Name: n}, comparePackNames)
@@ -351,7 +355,47 @@ func (p *pushing) operation(ctx context.Context) (*refs.Operation, error) {
 		op.PacksAdded = append(op.PacksAdded, refs.Pack{Name: n.Name, Size: uint64(n.Size)})
 	}
 	op.PacksNeeded = op.PacksAdded
-	return op, p.sendPacks(ctx, op.PacksAdded)
+	return op, p.sendPacks(ctx, append(lost, op.PacksAdded...))
+}
+
+// lostPacks gives the packs that the remote's records name, that are not there any more (its scrub found them damaged, say)
+// and that are here: to be sent again. Those that are not here either are named: the remote has lost something for good.
+func (p *pushing) lostPacks(ctx context.Context, live []refs.Pack) (lost []refs.Pack, err error) {
+	if len(live) == 0 {
+		return nil, nil
+	}
+	if err := p.listSent(ctx); err != nil {
+		return nil, err
+	}
+	lost = slices.DeleteFunc(slices.Clone(live), func(q refs.Pack) bool { return p.sent[q.Name] })
+	if len(lost) == 0 {
+		return nil, nil
+	}
+	here, err := p.repo.packsHere()
+	if err != nil {
+		return nil, err
+	}
+	nowhere := slices.DeleteFunc(slices.Clone(lost), func(q refs.Pack) bool { return here[q.Name] })
+	if len(nowhere) > 0 {
+		p.suspect(&refs.MissingPacksError{Missing: nowhere, Total: len(live)})
+	}
+	return slices.DeleteFunc(lost, func(q refs.Pack) bool { return !here[q.Name] }), nil
+}
+
+// listSent asks once which packs are at the remote.
+func (p *pushing) listSent(ctx context.Context) error {
+	if p.sent != nil {
+		return nil
+	}
+	there, err := p.store.Packs(ctx)
+	if err != nil {
+		return fmt.Errorf("listing the packs of %s: %w", p.name, err)
+	}
+	p.sent = make(map[[32]byte]bool, len(there))
+	for _, t := range there {
+		p.sent[t.Name] = true
+	}
+	return nil
 }
 
 // knownThere lists the commits that the remote has and that are here too.
@@ -377,15 +421,8 @@ func (p *pushing) sendPacks(ctx context.Context, packs []refs.Pack) error {
 	if len(packs) == 0 {
 		return nil
 	}
-	if p.sent == nil {
-		there, err := p.store.Packs(ctx)
-		if err != nil {
-			return fmt.Errorf("listing the packs of %s: %w", p.name, err)
-		}
-		p.sent = make(map[[32]byte]bool, len(there))
-		for _, t := range there {
-			p.sent[t.Name] = true
-		}
+	if err := p.listSent(ctx); err != nil {
+		return err
 	}
 	packs = slices.DeleteFunc(packs, func(q refs.Pack) bool { return p.sent[q.Name] })
 	var total int64
