@@ -39,8 +39,9 @@ type shelved struct {
 	vault keys.VaultID
 	users int // under shelf.mu
 
-	mu    sync.Mutex
-	store *folder.Store // nil until the folder is there and somebody asks
+	mu       sync.Mutex
+	store    *folder.Store // nil until the folder is there and somebody asks
+	dev, ino uint64        // of the folder when the store was opened
 }
 
 func newShelf(root vfs.FS) *shelf { return &shelf{root: root, open: map[keys.VaultID]*shelved{}} }
@@ -109,8 +110,19 @@ func (v *shelved) close() error {
 func (v *shelved) get() (*folder.Store, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.store != nil {
+	st, err := v.shelf.root.LstatStat(vaultDir(v.vault))
+	if v.store != nil && (err == nil && st.Dev == v.dev && st.Ino == v.ino || err != nil && !errors.Is(err, fs.ErrNotExist)) {
 		return v.store, nil
+	}
+	if v.store != nil { // the owner of the host has removed the vault, or put another copy in its place
+		gone := v.store
+		v.store = nil
+		if err := gone.Close(); err != nil {
+			return nil, err
+		}
+	}
+	if err == nil {
+		v.dev, v.ino = st.Dev, st.Ino
 	}
 	fsys, err := v.shelf.root.Sub(vaultDir(v.vault))
 	if errors.Is(err, fs.ErrNotExist) {
