@@ -15,7 +15,7 @@ type Options struct {
 	Identity *keys.Identity
 	// SSHCommand is the program to run in place of "ssh", and what comes first among its arguments. See SplitCommand.
 	SSHCommand []string
-	// UploadLimit is how many bytes per second are sent, at most; 0: no limit. It does not hold for folders.
+	// UploadLimit is how many bytes per second are sent, at most; 0: no limit.
 	UploadLimit int64
 	// Stderr gets what ssh, and the host through it, write for people, without control characters. nil: nobody.
 	Stderr io.Writer
@@ -31,7 +31,11 @@ func Open(ctx context.Context, u remote.URL, o Options) (remote.Site, error) {
 	}
 	switch u.Scheme {
 	case remote.SchemeFile:
-		return openFolder(u.Path)
+		site, err := openFolder(u.Path)
+		if err != nil {
+			return nil, err
+		}
+		return slowed(site, o.UploadLimit), nil
 	case remote.SchemeSSH:
 		return openSSH(ctx, u, o)
 	case remote.SchemeEvault:
