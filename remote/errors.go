@@ -13,6 +13,8 @@ var (
 	// ErrUnreachable: no conversation came about, or it ended half way: the host is away, the cable is out, the peer
 	// stalled. Trying again later is all that helps.
 	ErrUnreachable = errors.New("remote not reachable")
+	// ErrNoProgram: what this machine needs for the conversation is not installed. Unlike ErrUnreachable it does not pass.
+	ErrNoProgram = errors.New("a program is missing")
 	// ErrRefused: the place knows this device and does not allow that, or does not know it.
 	ErrRefused = errors.New("refused by the remote")
 	// ErrNotFound: there is no such pack, file or log.

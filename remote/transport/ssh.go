@@ -77,7 +77,7 @@ func siteName(u remote.URL) string {
 func cannotStart(program string, err error) error {
 	if errors.Is(err, exec.ErrNotFound) || errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%w: the program %q is not installed; install OpenSSH's client, or name another in EVAULT_SSH_COMMAND",
-			remote.ErrUnreachable, program)
+			remote.ErrNoProgram, program)
 	}
 	return fmt.Errorf("%w: %q cannot be started: %w", remote.ErrUnreachable, program, err)
 }

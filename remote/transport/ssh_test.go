@@ -108,11 +108,11 @@ func TestSSHMissing(t *testing.T) {
 	u := remote.URL{Scheme: remote.SchemeSSH, Host: "nas", Path: "/a"}
 	for _, command := range [][]string{{"no-such-ssh"}, {filepath.Join(t.TempDir(), "ssh")}} {
 		_, err := Open(t.Context(), u, Options{SSHCommand: command})
-		wantError(t, err, remote.ErrUnreachable, "not installed", "EVAULT_SSH_COMMAND")
+		wantError(t, err, remote.ErrNoProgram, "not installed", "EVAULT_SSH_COMMAND")
 	}
 	t.Setenv("PATH", t.TempDir())
 	_, err := Open(t.Context(), u, Options{})
-	wantError(t, err, remote.ErrUnreachable, `"ssh" is not installed`)
+	wantError(t, err, remote.ErrNoProgram, `"ssh" is not installed`)
 	_, err = Open(t.Context(), u, Options{SSHCommand: []string{t.TempDir()}})
 	wantError(t, err, remote.ErrUnreachable, "cannot be started")
 }
