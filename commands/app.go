@@ -21,8 +21,10 @@ type app struct {
 	dir    string // the working directory, after -C
 	verb   string // that is running: "commit"
 	screen *screen
-	out    *bufio.Writer // stdout, or the pager
-	pager  *pager
+
+	verifying string        // the remote, in "verify --remote"
+	out       *bufio.Writer // stdout, or the pager
+	pager     *pager
 
 	interrupts *interrupts
 }

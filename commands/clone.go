@@ -4,11 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"evault/internal/vfs"
 	"evault/remote"
 	"evault/repo"
 )
@@ -73,9 +77,10 @@ type cloneJSON struct {
 	Fetch       *fetchJSON `json:"fetch,omitempty"`
 	Written     int64      `json:"written"`
 	Notes       []string   `json:"notes"`
+	Error       string     `json:"error,omitempty"`
 }
 
-func (a *app) runClone(ctx context.Context, o cloneOptions) error {
+func (a *app) runClone(ctx context.Context, o cloneOptions) (failed error) {
 	if o.dir == "" {
 		u, err := remote.ParseURL(o.URL, a.dir)
 		if err != nil {
@@ -85,10 +90,16 @@ func (a *app) runClone(ctx context.Context, o cloneOptions) error {
 			return fmt.Errorf("%w: say into which folder: the address has no name that could be it", repo.ErrUsage)
 		}
 	}
+	_, statErr := os.Lstat(a.absolute(o.dir))
 	root, err := a.makeWorkTree(o.dir)
 	if err != nil {
 		return err
 	}
+	defer func() {
+		if failed != nil && errors.Is(statErr, fs.ErrNotExist) {
+			removeEmpty(root)
+		}
+	}()
 	places, err := a.openPlaces(root, false)
 	if err != nil {
 		return err
@@ -104,7 +115,17 @@ func (a *app) runClone(ctx context.Context, o cloneOptions) error {
 		return err
 	}
 	a.screen.clear()
-	return errors.Join(err, a.showClone(root, r))
+	return errors.Join(err, a.showClone(root, r, err))
+}
+
+// removeEmpty takes back a folder that was made for nothing. One that holds something by now stays.
+func removeEmpty(dir string) {
+	parent, err := vfs.Open(filepath.Dir(dir))
+	if err != nil {
+		return
+	}
+	_ = parent.Remove(filepath.Base(dir)) // the failure that matters is being reported
+	_ = parent.Close()
 }
 
 // folderName is what git would call the folder: the last name of the address.
@@ -116,9 +137,9 @@ func folderName(u remote.URL) string {
 	return name
 }
 
-func (a *app) showClone(root string, r *repo.CloneResult) error {
+func (a *app) showClone(root string, r *repo.CloneResult, failed error) error {
 	if a.flags.json {
-		out := cloneJSON{schema: schemaOf("clone"), Vault: r.Vault.String(), WorkTree: root, NewIdentity: r.NewIdentity, Admitted: r.Admitted,
+		out := cloneJSON{schema: schemaOf("clone"), Error: errorText(failed), Vault: r.Vault.String(), WorkTree: root, NewIdentity: r.NewIdentity, Admitted: r.Admitted,
 			Continued: r.Continued, Branch: r.Branch, Commit: r.Commit, Notes: nonNil(r.Notes)}
 		if !r.Continued {
 			out.Device = r.Device.String()
@@ -143,7 +164,7 @@ func (a *app) showClone(root string, r *repo.CloneResult) error {
 		for _, p := range r.Checkout.Problems {
 			a.note("%s", p)
 		}
-	} else if r.Branch == "" && r.Fetch != nil {
+	} else if r.Branch == "" && r.Fetch != nil && failed == nil {
 		a.note("the remote has no branch yet")
 	}
 	for _, n := range r.Notes {

@@ -44,6 +44,9 @@ type completer = func(cmd *cobra.Command, args []string, toComplete string) ([]s
 // quietVault opens the vault for a completion: it asks for nothing and complains about nothing.
 func (a *app) quietVault(ctx context.Context, use func(*openVault) error) {
 	quiet := *a
+	if a.flags.dir != "" { // nothing has prepared this run
+		quiet.dir = a.absolute(a.flags.dir)
+	}
 	quiet.env.Terminal = Terminal{}
 	quiet.env.Stderr = discard{}
 	if ctx == nil {

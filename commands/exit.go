@@ -4,15 +4,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"runtime"
 	"strings"
 	"syscall"
+
+	"github.com/spf13/pflag"
 
 	"evault/keys"
 	"evault/objects"
 	"evault/pack"
 	"evault/refs"
 	"evault/remote"
+	"evault/remote/folder"
 	"evault/remote/pairing"
 	"evault/repo"
 )
@@ -65,6 +69,7 @@ func exitKinds() []exitKind {
 		{repo.ErrLocked, exitLocked, "it may be a backup that is running; --wait 30s waits for it"},
 		{keys.ErrWrongPassphrase, exitNotUnlocked, ""},
 		{keys.ErrRecoveryWords, exitNotUnlocked, "the words are checked before they are tried: one of them is misspelt, missing or out of place"},
+		{repo.ErrNoPassphraseSlot, exitNotUnlocked, "on a device that has the vault, \"evault key add --recovery-words\" and \"evault push\"; or let this one in there: \"evault device add\""},
 		{repo.ErrNotUnlocked, exitNotUnlocked, hintPassphrase},
 		{errNoTerminal, exitNotUnlocked, hintPassphrase},
 		{keys.ErrNoSlot, exitNotUnlocked, "\"evault key list\" shows what opens this vault"},
@@ -81,9 +86,13 @@ func exitKinds() []exitKind {
 		{remote.ErrURL, exitUsage, "\"evault remote --help\" shows the forms of addresses"},
 		{remote.ErrDamaged, exitDamaged, "\"evault repair --from REMOTE\" sends it again from here"},
 		{remote.ErrVersion, exitFailed, "install the same evault on both sides"},
+		{folder.ErrWorkingCopy, exitFailed, "each remote needs a folder of its own: an empty one, or one that is still to be made"},
+		{folder.ErrForeign, exitFailed, ""},
+		{syscall.EROFS, exitFailed, "what is there can be read, and nothing was changed: make it writable and run the command again"},
+		{fs.ErrPermission, exitFailed, ""},
 		{remote.ErrRefused, exitFailed, "the owner of the host decides with \"evault peer\"; \"evault identity\" shows who this device is"},
 		{remote.ErrQuota, exitFailed, "the owner of the host can give more: \"evault peer quota\""},
-		{remote.ErrFull, exitFailed, "the owner of the remote must make room; nothing that was there is lost, and the next push goes on"},
+		{remote.ErrFull, exitFailed, "make room there, or have its owner do that; nothing that was there is lost, and the next push goes on"},
 		{remote.ErrNoStore, exitFailed, "\"evault push\" makes it"},
 		{remote.ErrOtherVault, exitFailed, "each vault needs a place of its own: \"evault remote set-url\""},
 		{refs.ErrIncomplete, exitUnreachable, "\"evault fetch\" completes what was interrupted"},
@@ -111,6 +120,7 @@ const (
 	hintRollback   = "if you have put back an older copy yourself, or this folder is a copy and work went on in another one, \"evault repair --accept-older\" takes it; if not, somebody hides what came after"
 	hintDamaged    = "\"evault verify\" names everything that is damaged, \"evault repair\" restores what can be restored, and \"evault repair --from REMOTE\" brings back what is gone"
 	hintPassphrase = "give --passphrase-file or set EVAULT_PASSPHRASE_FILE or EVAULT_PASSPHRASE_COMMAND, or run evault on a terminal"
+	hintDirty      = "commit or restore these first; --force overwrites them"
 	hintNewer      = "install a newer evault; this one changes nothing here"
 )
 
@@ -126,17 +136,20 @@ func classify(err error) (code int, hint string) {
 	var usage *usageError
 	var done reported
 	var dirty *repo.DirtyError
+	var conflict *repo.MergeConflictError
 	switch {
 	case err == nil:
 		return exitDone, ""
 	case errors.As(err, &done):
 		return int(done), ""
 	case errors.As(err, &usage):
-		return exitUsage, "see \"" + usage.command + " --help\""
+		return exitUsage, usageHint(usage)
 	case strings.HasPrefix(err.Error(), "unknown command "): // cobra has no type for it
 		return exitUsage, unknownVerbHint(err)
 	case errors.As(err, &dirty):
-		return exitConflict, "commit or restore these first; --force overwrites them"
+		return exitConflict, hintDirty
+	case errors.As(err, &conflict):
+		return exitConflict, conflictHint(conflict)
 	}
 	for _, k := range exitKinds() {
 		if errors.Is(err, k.err) {
@@ -156,6 +169,23 @@ func unknownVerbHint(err error) string {
 	return "see \"evault --help\""
 }
 
+// usageHint says what to use instead of a flag that git has, or where to read.
+func usageHint(err *usageError) string {
+	var unknown *pflag.NotExistError
+	if errors.As(err, &unknown) {
+		if hint, ok := flagHints()[strings.TrimPrefix(err.command, "evault ")+" "+unknown.GetSpecifiedName()]; ok {
+			return hint
+		}
+	}
+	var habit habitError
+	if errors.As(err, &habit) {
+		if hint, ok := groupHints()[habit.said]; ok {
+			return hint
+		}
+	}
+	return "see \"" + err.command + " --help\""
+}
+
 // report prints an error, if there is one, and gives the exit code. It is the only place that prints errors.
 func (a *app) report(err error) int {
 	if err == nil || brokenPipe(err) { // the reader of our output has seen enough
@@ -172,8 +202,11 @@ func (a *app) report(err error) int {
 		return code
 	}
 	a.complain("evault: " + sentence(err))
-	if hint == hintDamaged {
+	switch {
+	case hint == hintDamaged:
 		hint = a.damageHint()
+	case hint == hintDirty && a.verb == "pull": // it has no --force
+		hint = "commit or restore these first; then pull again"
 	}
 	if hint != "" {
 		a.hint(hint)
@@ -181,10 +214,21 @@ func (a *app) report(err error) int {
 	return code
 }
 
+// conflictHint says how to go on where both sides changed a file.
+func conflictHint(c *repo.MergeConflictError) string {
+	if c.From == "" {
+		return ""
+	}
+	return fmt.Sprintf("\"evault restore --source %s PATH\" takes the other side's; commit that and pull again: both versions stay in the history", c.From)
+}
+
 // damageHint does not send somebody to the verb that has just been run.
 func (a *app) damageHint() string {
 	switch a.verb {
 	case "verify":
+		if a.verifying != "" {
+			return "\"evault repair --from " + a.verifying + "\" sends it again from here"
+		}
 		return "\"evault repair\" restores what can be restored without another copy, \"evault repair --from REMOTE\" with one"
 	case "repair":
 		return "what is lost here may be in another copy of the vault: \"evault repair --from REMOTE\" brings it back; or copy that one's .evault/store/packs into this one"
@@ -199,6 +243,9 @@ func sentence(err error) string {
 		rest = strings.Replace(rest, ` for "evault"`, "", 1)
 		rest = strings.Replace(rest, "\n\nDid you mean this?\n", "; did you mean", 1)
 		return "unknown verb " + strings.Join(strings.Fields(rest), " ")
+	}
+	if text == repo.ErrSecurity.Error() { // a word is no sentence
+		return "there are signs that somebody has changed history, as named"
 	}
 	return strings.TrimPrefix(text, repo.ErrUsage.Error()+": ") // the code says so
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -58,9 +59,7 @@ type fetchJSON struct {
 
 func fetchDocument(r *repo.FetchResult, err error) fetchJSON {
 	out := fetchJSON{schemaOf("fetch"), r.Remote, r.URL, updatesJSON(r.Updates), r.Packs, r.Bytes, r.Records, textsOf(r.Problems), ""}
-	if err != nil {
-		out.Error = harmless(sentence(err))
-	}
+	out.Error = errorText(err)
 	return out
 }
 
@@ -75,7 +74,11 @@ func (a *app) runFetch(ctx context.Context, o fetchOptions, args []string) error
 			if a.flags.json {
 				return errors.Join(err, a.emit(fetchDocument(r, err)))
 			}
-			a.showFetch(r, o.dryRun)
+			if err == nil || r.Packs > 0 || len(r.Updates) > 0 {
+				a.showFetch(r, o.dryRun)
+			} else {
+				a.showProblems(r.Remote, r.Problems)
+			}
 			return err
 		})
 	})
@@ -93,7 +96,11 @@ func (a *app) showFetch(r *repo.FetchResult, dryRun bool) {
 	if dryRun {
 		verb = "would receive"
 	}
-	a.say("From %s: %s %s, %s\n", r.Remote, verb, count(r.Packs, "pack"), size(r.Bytes))
+	if r.Packs > 0 {
+		a.say("From %s: %s %s, %s\n", r.Remote, verb, count(r.Packs, "pack"), size(r.Bytes))
+	} else {
+		a.say("From %s:\n", r.Remote)
+	}
 	a.showUpdates(r.Updates, func(b string) string { return b }, func(b string) string { return r.Remote + "/" + b })
 }
 
@@ -123,10 +130,18 @@ func (a *app) eachRemote(v *openVault, all bool, args []string, use func(name st
 			return err
 		}
 		if err != nil {
-			failed = append(failed, fmt.Errorf("%s: %w", one.Name, err))
+			failed = append(failed, about(one.Name, err))
 		}
 	}
 	return worse(failed)
+}
+
+// about puts a remote's name in front of an error that does not begin with it.
+func about(name string, err error) error {
+	if text := err.Error(); strings.HasPrefix(text, name+":") || strings.HasPrefix(text, name+" ") {
+		return err
+	}
+	return fmt.Errorf("%s: %w", name, err)
 }
 
 // completeRemotes suggests remotes for the first argument.

@@ -41,6 +41,45 @@ func habitHints() map[string]string {
 	}
 }
 
+// flagHints gives, for flags of git that a verb here does not have, what to use instead: by "verb flag".
+func flagHints() map[string]string {
+	const (
+		upstream = "not needed: a branch goes to the one of the same name, and \"evault status\" compares them"
+		force    = "\"evault push --rewrite\" moves a branch there even to commits that do not descend from where it is"
+		merges   = "not needed: a pull moves forward where it can, else it merges; history is never rewritten"
+		pruned   = "not needed: a fetch forgets the branches that are gone there"
+		seen     = "\"evault remote list --json\" says where the branches of remotes were last seen, \"evault ls-remote\" where they are now"
+	)
+	return map[string]string{
+		"push u": upstream, "push set-upstream": upstream,
+		"push f": force, "push force": force, "push force-with-lease": force,
+		"push tags": "there are no tags yet; \"evault push --all\" pushes every branch", "push mirror": "\"evault push --all\" pushes every branch",
+		"fetch all": "\"evault fetch --all-remotes\"", "fetch p": pruned, "fetch prune": pruned,
+		"pull r": merges, "pull rebase": merges, "pull no-rebase": merges, "pull ff": merges,
+		"pull all":    "\"evault fetch --all-remotes\", then \"evault pull REMOTE\"",
+		"clone depth": "a clone takes the whole history", "clone mirror": "\"evault clone --bare\" takes every branch",
+		"clone n":  "\"evault clone --no-checkout\"",
+		"branch a": seen, "branch all": seen, "branch r": seen, "branch remotes": seen,
+		"branch u": upstream, "branch set-upstream-to": upstream,
+	}
+}
+
+// habitError is a verb that a group does not have, as it was said: "remote get-url".
+type habitError struct {
+	said string
+	error
+}
+
+// groupHints gives, for what git says behind "remote" and evault does not, what to use instead.
+func groupHints() map[string]string {
+	return map[string]string{
+		"remote get-url": "\"evault remote list\" shows the addresses",
+		"remote show":    "\"evault remote list\" shows the addresses, \"evault ls-remote NAME\" the branches there",
+		"remote update":  "\"evault fetch --all-remotes\"",
+		"remote prune":   "not needed: a fetch forgets the branches that are gone there",
+	}
+}
+
 // counted matches git's short way to bound a list: "log -3".
 var counted = regexp.MustCompile(`^-[0-9]+$`)
 

@@ -52,3 +52,11 @@ func nonNil[T any](list []T) []T {
 	}
 	return list
 }
+
+// errorText is what an "error" field says: empty without an error.
+func errorText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return harmless(sentence(err))
+}

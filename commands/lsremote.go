@@ -24,7 +24,11 @@ the IDs of the vaults that this device may read there: that needs no vault.`,
 			if len(args) == 1 && strings.ContainsAny(args[0], ":/.\\") {
 				return a.listVaults(cmd.Context(), args[0])
 			}
-			return a.listRemote(cmd.Context(), args)
+			err := a.listRemote(cmd.Context(), args)
+			if errors.Is(err, repo.ErrNoVault) && len(args) == 1 { // then it can only be a folder
+				return a.listVaults(cmd.Context(), args[0])
+			}
+			return err
 		},
 	}
 }
@@ -67,6 +71,9 @@ func (a *app) listVaults(ctx context.Context, address string) error {
 	list, err := repo.ListVaults(ctx, repo.Places{Config: config}, a.settings(), address)
 	if err := errors.Join(err, config.Close()); err != nil {
 		return err
+	}
+	if len(list) == 0 {
+		a.note("%s holds no vault that this device may read", quoted(address))
 	}
 	for _, v := range list {
 		if !a.flags.json {

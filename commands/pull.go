@@ -63,7 +63,7 @@ func (a *app) runPull(ctx context.Context, o repo.PullOptions) error {
 		if a.flags.json {
 			return errors.Join(err, a.emit(pullDocument(r, err)))
 		}
-		if r.Fetch != nil {
+		if r.Fetch != nil && (err == nil || r.Fetch.Packs > 0 || len(r.Fetch.Updates) > 0 || len(r.Fetch.Problems) > 0) {
 			a.showFetch(r.Fetch, false)
 		}
 		a.showMerge(r.Merge)
@@ -84,9 +84,7 @@ func pullDocument(r *repo.PullResult, err error) pullJSON {
 	if errors.As(err, &conflict) {
 		out.Conflicts = nonNil(conflict.Paths)
 	}
-	if err != nil {
-		out.Error = harmless(sentence(err))
-	}
+	out.Error = errorText(err)
 	return out
 }
 

@@ -72,6 +72,7 @@ type pushJSON struct {
 	Created  bool         `json:"created"`
 	DryRun   bool         `json:"dry_run"`
 	Updates  []updateJSON `json:"updates"`
+	Keys     int          `json:"keys"`
 	Packs    int          `json:"packs"`
 	Bytes    int64        `json:"bytes"`
 	Seconds  float64      `json:"seconds"`
@@ -104,11 +105,9 @@ func (a *app) runPush(ctx context.Context, o pushOptions, args []string) error {
 }
 
 func pushDocument(r *repo.PushResult, dryRun bool, seconds float64, err error) pushJSON {
-	out := pushJSON{schemaOf("push"), r.Remote, r.URL, r.Created, dryRun, updatesJSON(r.Updates), r.Packs, r.Bytes, seconds,
+	out := pushJSON{schemaOf("push"), r.Remote, r.URL, r.Created, dryRun, updatesJSON(r.Updates), r.Keys, r.Packs, r.Bytes, seconds,
 		textsOf(r.Problems), ""}
-	if err != nil {
-		out.Error = harmless(sentence(err))
-	}
+	out.Error = errorText(err)
 	return out
 }
 
@@ -121,7 +120,14 @@ func (a *app) showPush(r *repo.PushResult, dryRun bool) {
 	for _, u := range r.Updates {
 		moved = moved || u.Kind != repo.UpdateUpToDate
 	}
-	if !moved && r.Packs == 0 {
+	switch {
+	case moved || r.Packs > 0:
+	case len(r.Problems) > 0: // what was said about the remote is not contradicted
+		return
+	case r.Keys > 0:
+		a.say("%s: members and keys sent; the branches are up to date\n", r.Remote)
+		return
+	default:
 		a.say("%s: everything up to date\n", r.Remote)
 		return
 	}
@@ -129,7 +135,11 @@ func (a *app) showPush(r *repo.PushResult, dryRun bool) {
 	if dryRun {
 		verb = "would send"
 	}
-	a.say("To %s: %s %s, %s\n", pushTarget(r), verb, count(r.Packs, "pack"), size(r.Bytes))
+	if r.Packs > 0 {
+		a.say("To %s: %s %s, %s\n", pushTarget(r), verb, count(r.Packs, "pack"), size(r.Bytes))
+	} else {
+		a.say("To %s:\n", pushTarget(r))
+	}
 	a.showUpdates(r.Updates, func(b string) string { return b }, func(b string) string { return r.Remote + "/" + b })
 }
 

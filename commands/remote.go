@@ -9,9 +9,10 @@ import (
 )
 
 func newRemote(a *app) *cobra.Command {
+	list := newRemoteList(a)
 	cmd := group("remote", "List, add, remove and rename remotes",
 		`A remote is a place that holds a copy of the vault and can read none of it: a folder on a USB disk, a machine reached over
-SSH, a friend's host reached over TLS. Addresses are
+SSH, a friend's host reached over TLS. Without a verb the remotes are listed. Addresses are
 
   /mnt/usb/vault, file:///mnt/usb/vault            a folder
   user@nas:backup, ssh://user@nas:22/srv/backup    a folder on a machine with evault, over SSH
@@ -19,7 +20,14 @@ SSH, a friend's host reached over TLS. Addresses are
 		`  evault remote add usb /mnt/usb/vault
   evault remote add friend evault://friend.example/#ABCDEFG-...
   evault remote list`,
-		newRemoteList(a), newRemoteAdd(a), newRemoteRemove(a), newRemoteRename(a), newRemoteSetURL(a))
+		list, newRemoteAdd(a), newRemoteRemove(a), newRemoteRename(a), newRemoteSetURL(a))
+	without := cmd.RunE
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return list.RunE(cmd, args)
+		}
+		return without(cmd, args)
+	}
 	return cmd
 }
 
@@ -75,9 +83,13 @@ evault remembers which store it has seen under a name and address, and stops (ex
 		Args: between(2, 2, "a name and an address"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withVault(cmd.Context(), repo.Writing, func(v *openVault) error {
+				said := len(v.Notes())
 				one, err := v.AddRemote(cmd.Context(), args[0], args[1], o)
 				if err != nil {
 					return err
+				}
+				for _, n := range v.Notes()[said:] {
+					a.note("%s", n)
 				}
 				return a.remoteDone(one)
 			})

@@ -78,7 +78,8 @@ func group(use, short, long, example string, verbs ...*cobra.Command) *cobra.Com
 				names = append(names, sub.Name())
 			}
 			if len(args) > 0 {
-				return usagef(cmd, "%s: unknown verb %q (there are %s)", cmd.Name(), args[0], strings.Join(names, ", "))
+				err := fmt.Errorf("%s: unknown verb %q (there are %s)", cmd.Name(), args[0], strings.Join(names, ", "))
+				return &usageError{cmd.CommandPath(), habitError{cmd.Name() + " " + args[0], err}}
 			}
 			return usagef(cmd, "%s needs one of %s", cmd.Name(), strings.Join(names, ", "))
 		},

@@ -23,6 +23,7 @@ type verifyRemoteJSON struct {
 func (a *app) runVerifyRemote(ctx context.Context, o repo.VerifyRemoteOptions) error {
 	begun := a.env.Now()
 	return a.withVault(ctx, repo.Writing, func(v *openVault) error {
+		a.verifying = o.Remote
 		r, err := v.VerifyRemote(ctx, o)
 		if r == nil {
 			return err

@@ -70,7 +70,7 @@ func Clone(ctx context.Context, p Places, s Settings, o CloneOptions) (*CloneRes
 			return nil, fmt.Errorf("%w: this program has no remotes", remote.ErrUnreachable)
 		}
 		if site, err = s.Dial(ctx, u, DialOptions{Identity: id}); err != nil {
-			return nil, fmt.Errorf("%s: %w", u, err)
+			return nil, placed(u, err)
 		}
 		defer site.Close() // once more, where the fetching has closed it
 		if err := beginClone(ctx, p, s, u, o, site, id, result); err != nil {
@@ -103,7 +103,7 @@ func cloneBegun(p Places, u remote.URL) (bool, error) {
 	}
 	from, err := readFile(p.Work, VaultDir+"/"+localDir+"/"+cloningName, 64<<10)
 	if errors.Is(err, fs.ErrNotExist) {
-		return false, conflictf("%s is not empty", p.WorkPath)
+		return false, notEmpty(p, names)
 	}
 	if err != nil {
 		return false, err
@@ -113,6 +113,14 @@ func cloneBegun(p Places, u remote.URL) (bool, error) {
 		return false, conflictf("%s holds an unfinished clone of %s", p.WorkPath, strings.TrimSpace(string(from)))
 	}
 	return true, nil
+}
+
+// notEmpty says what is in the way of a clone.
+func notEmpty(p Places, names []string) error {
+	if slices.Contains(names, VaultDir) {
+		return conflictf("%s holds a vault already: \"evault pull\" there brings in what is new", p.WorkPath)
+	}
+	return conflictf("%s is not empty: name another folder behind the address", p.WorkPath)
 }
 
 // CloneUnfinished says whether a Clone into the work tree is still to be begun or continued.
@@ -143,20 +151,20 @@ func beginClone(ctx context.Context, p Places, s Settings, u remote.URL, o Clone
 	// A slot of this device, whose recipient is no secret, proves nothing about a vault whose ID the place itself supplies.
 	pinned := u.Vault
 	if u, err = completeURL(ctx, site, u); err != nil {
-		return fmt.Errorf("%s: %w", u, err)
+		return placed(u, err)
 	}
 	store := site.Store(u.Vault)
 	defer store.Close()
 	info, err := store.Info(ctx)
 	if err != nil {
-		return fmt.Errorf("%s: %w", u, err)
+		return placed(u, err)
 	}
 	if !u.Vault.IsZero() && !info.Vault.IsZero() && info.Vault != u.Vault {
-		return fmt.Errorf("%s: %w: %s", u, remote.ErrOtherVault, info.Vault)
+		return placed(u, fmt.Errorf("%w: %s", remote.ErrOtherVault, info.Vault))
 	}
 	files, err := readKeyFiles(ctx, store)
 	if err != nil {
-		return fmt.Errorf("%s: %w", u, err)
+		return placed(u, err)
 	}
 	v, err := unlockClone(ctx, s, files, id, pinned)
 	if err != nil {
@@ -206,22 +214,26 @@ func completeURL(ctx context.Context, site remote.Site, u remote.URL) (remote.UR
 // unlockClone opens the vault whose key files were read: by this device's slot if its ID is known from elsewhere, else by the
 // passphrase.
 func unlockClone(ctx context.Context, s Settings, files cloneFiles, id *keys.Identity, pinned keys.VaultID) (*keys.Vault, error) {
-	var noSlot error = keys.ErrNotPinned
+	without := "it takes the passphrase or the recovery words (an address that names the vault would let this device try its own slot)"
 	if !pinned.IsZero() {
 		v, err := keys.OpenWithIdentity(files, id, pinned)
 		if err == nil || !errors.Is(err, keys.ErrNoSlot) {
 			return v, err
 		}
-		noSlot = err
+		without = "this device is no member of the vault: it takes the passphrase or the recovery words"
 	}
 	if s.Passphrase == nil {
-		return nil, fmt.Errorf("%w: %w", ErrNotUnlocked, noSlot)
+		return nil, &kindError{ErrNotUnlocked, without, nil}
 	}
 	pass, err := s.Passphrase(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w: %w", ErrNotUnlocked, noSlot, err)
+		return nil, &kindError{ErrNotUnlocked, without, err}
 	}
 	v, err := keys.OpenWithPassphrase(files, pass, keys.RemoteWorkLimit, id)
+	if errors.Is(err, keys.ErrNoSlot) {
+		return nil, &kindError{ErrNoPassphraseSlot, "no passphrase and no recovery words open what is there " +
+			"(the slot of a weak passphrase never leaves its machine)", nil}
+	}
 	if err != nil {
 		return nil, err
 	}

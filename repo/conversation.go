@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"evault/internal/vfs"
 	"evault/keys"
@@ -42,6 +43,7 @@ type conversation struct {
 	lock    io.Closer // of the mirror: two verbs at once would sign for one log
 	heads   []refs.Position
 	added   int // records that were new
+	given   int // rosters, keyrings and slots that were sent
 	refs    *refs.Refs
 
 	problems []error
@@ -67,9 +69,19 @@ func (r *Repository) converse(ctx context.Context, name string, o converseOption
 	}
 	c := &conversation{repo: r, name: name, url: u}
 	if err := c.begin(ctx, o); err != nil {
-		return nil, errors.Join(fmt.Errorf("%s (%s): %w", name, u, err), c.close())
+		return nil, errors.Join(fmt.Errorf("%s: %w", name, placed(u, err)), c.close())
 	}
 	return c, nil
+}
+
+// placed puts the address in front of an error that does not say where it happened: without the IDs in it, which are long.
+func placed(u remote.URL, err error) error {
+	u.Vault, u.Device = keys.VaultID{}, keys.DeviceID{}
+	text := err.Error()
+	if strings.Contains(text, u.Scheme+"://") || u.Scheme == remote.SchemeFile && strings.Contains(text, u.Path) {
+		return err
+	}
+	return fmt.Errorf("%s: %w", u, err)
 }
 
 func (c *conversation) begin(ctx context.Context, o converseOptions) (err error) {

@@ -16,6 +16,9 @@ var (
 	ErrLocked = errors.New("another evault is working in this vault")
 	// ErrNotUnlocked says that no slot of this device opens the vault and that there was nobody to ask for a passphrase.
 	ErrNotUnlocked = errors.New("this device has no slot in the vault, and there is no passphrase")
+	// ErrNoPassphraseSlot says that what a remote holds can be opened by no passphrase and no recovery words: the slot of a
+	// weak passphrase never leaves its machine. It is ErrNotUnlocked.
+	ErrNoPassphraseSlot = fmt.Errorf("%w: no passphrase slot", ErrNotUnlocked)
 	// ErrNewer says that a newer evault wrote this.
 	ErrNewer = errors.New("a newer evault is needed")
 	// ErrForeignOwner says that the vault belongs to another user of this machine.

@@ -75,11 +75,15 @@ func (r *Repository) Fetch(ctx context.Context, o FetchOptions) (*FetchResult, e
 			return nil, err
 		}
 	}
+	known, err := r.findRemote(name)
+	if err != nil {
+		return nil, err
+	}
 	m := r.settings.startMeter("talking to " + name)
 	defer m.close()
 	c, err := r.converse(ctx, name, converseOptions{})
 	if err != nil {
-		return nil, err
+		return &FetchResult{Remote: name, URL: known.URL}, err
 	}
 	result, err := c.fetch(ctx, o, m)
 	return result, errors.Join(err, c.close())
@@ -119,9 +123,9 @@ func verdict(problems []error) error {
 	for _, p := range problems {
 		switch {
 		case isSecurity(p):
-			return ErrSecurity
+			return &kindError{ErrSecurity, "some of what the remote holds was not accepted, as named", nil}
 		default:
-			worst = ErrDamaged
+			worst = &kindError{ErrDamaged, "some of what the remote holds is damaged or missing, as named", nil}
 		}
 	}
 	return worst

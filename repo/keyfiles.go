@@ -112,6 +112,7 @@ func (c *conversation) giveFiles(ctx context.Context) error {
 		if err := c.store.PutFile(ctx, name, data); err != nil {
 			return fmt.Errorf("%s: sending %s: %w", c.name, name, err)
 		}
+		c.given++
 	}
 	return c.removeSlots(ctx, there)
 }

@@ -58,7 +58,7 @@ func ListVaults(ctx context.Context, p Places, s Settings, address string) ([]ke
 	}
 	site, err := s.Dial(ctx, u, DialOptions{Identity: id})
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", u, err)
+		return nil, placed(u, err)
 	}
 	list, err := site.Vaults(ctx)
 	return list, errors.Join(err, site.Close())

@@ -43,6 +43,7 @@ type MergeResult struct {
 // MergeConflictError names the paths that both sides changed, each in its own way. Nothing was done. It is ErrConflict.
 type MergeConflictError struct {
 	Paths []string // ascending
+	From  string   // the revision of the other side's versions: "friend/main"; empty if it has no name
 }
 
 func (e *MergeConflictError) Error() string {
@@ -162,7 +163,7 @@ func (j *joining) run(bases []objects.ID) (*MergeResult, error) {
 		return nil, err
 	}
 	if len(conflicts) > 0 {
-		return &MergeResult{Kind: MergeCommit, Commit: j.oursID, Conflicts: conflicts}, &MergeConflictError{conflicts}
+		return &MergeResult{Kind: MergeCommit, Commit: j.oursID, Conflicts: conflicts}, &MergeConflictError{Paths: conflicts}
 	}
 	commit, err := j.describe(root)
 	if err != nil {

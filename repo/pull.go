@@ -61,6 +61,10 @@ func (r *Repository) bringIn(ctx context.Context, fetched *FetchResult, o PullOp
 	var result *MergeResult
 	for _, head := range slices.Compact(heads) {
 		one, err := r.mergeCommit(ctx, head, mergeOptions{What: "branch " + o.Branch + " of " + fetched.Remote, FastForwardOnly: o.FastForwardOnly})
+		var conflict *MergeConflictError
+		if errors.As(err, &conflict) && head == id {
+			conflict.From = fetched.Remote + "/" + o.Branch
+		}
 		if err != nil {
 			return result, err
 		}

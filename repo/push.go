@@ -36,6 +36,7 @@ type PushResult struct {
 	Created  bool        // the store was made
 	Done     bool        // what Updates say has happened; else they say what was intended
 	Updates  []RefUpdate // what was asked for, ascending by name
+	Keys     int         // rosters, keyrings and slots sent
 	Packs    int         // packs sent
 	Bytes    int64       // their bytes
 	Problems []error     // as FetchResult.Problems: they did not keep the push from its end
@@ -57,6 +58,10 @@ func (r *Repository) Push(ctx context.Context, o PushOptions) (*PushResult, erro
 			return nil, err
 		}
 	}
+	known, err := r.findRemote(name)
+	if err != nil {
+		return nil, r.orBranch(err, o)
+	}
 	branches, err := r.branchesToPush(o)
 	if err != nil {
 		return nil, err
@@ -68,15 +73,27 @@ func (r *Repository) Push(ctx context.Context, o PushOptions) (*PushResult, erro
 		return r.wouldCreate(ctx, name, branches)
 	}
 	if err != nil {
-		return nil, err
+		return &PushResult{Remote: name, URL: known.URL}, err
 	}
 	if err := r.release(); err != nil {
 		return nil, errors.Join(err, c.close())
 	}
 	p := &pushing{conversation: c, o: o, branches: branches, meter: m, result: &PushResult{Remote: name, URL: c.url.String(), Created: c.created}}
 	err = p.run(ctx)
-	p.result.Problems = unique(c.problems)
+	p.result.Problems, p.result.Keys = unique(c.problems), c.given
 	return p.result, errors.Join(err, verdict(p.result.Problems), c.close())
+}
+
+// orBranch explains an unknown remote that is the name of a branch.
+func (r *Repository) orBranch(err error, o PushOptions) error {
+	if _, ok := r.refs.View().Ref(branchPrefix + o.Remote); !ok {
+		return err
+	}
+	verb := "evault push"
+	if o.Delete {
+		verb = "evault push --delete"
+	}
+	return fmt.Errorf("%w; there is a branch of that name: \"%s REMOTE %s\"", err, verb, o.Remote)
 }
 
 // branchesToPush gives the branches by name, ascending.
@@ -93,17 +110,20 @@ func (r *Repository) branchesToPush(o PushOptions) ([]string, error) {
 	}
 	if len(o.Branches) == 0 {
 		if o.Delete {
-			return nil, usagef("say which branches to delete on the remote")
+			return nil, usagef("say which branches to delete on which remote: \"evault push --delete REMOTE BRANCH\"")
 		}
 		if view.Head.Branch == "" {
 			return nil, usagef("HEAD is detached: say which branch to push")
 		}
 		if _, ok := view.Ref(branchPrefix + view.Head.Branch); !ok {
-			return nil, conflictf("branch %s has no commit yet: there is nothing to push", view.Head.Branch)
+			return nil, &kindError{ErrUnknownRevision, "branch " + view.Head.Branch + " has no commit yet: there is nothing to push", nil}
 		}
 		return []string{view.Head.Branch}, nil
 	}
 	for _, b := range o.Branches {
+		if strings.Contains(b, ":") {
+			return nil, usagef("%q: a branch has the same name at a remote: \"evault push REMOTE BRANCH\"; --delete removes one there", b)
+		}
 		if err := refs.ValidateBranchName(b); err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrUsage, err)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -58,7 +59,16 @@ func (r *Repository) AddRemote(_ context.Context, name, address string, o AddRem
 			return Remote{}, err
 		}
 	}
+	r.noteInside(u)
 	return Remote{Name: name, URL: u.String()}, r.writeRemotes(func(all map[string]RemoteConfig) { all[name] = RemoteConfig{u.String()} })
+}
+
+// noteInside warns of a folder that is part of the work tree: it would be committed into the vault that it is a copy of.
+func (r *Repository) noteInside(u remote.URL) {
+	below, err := filepath.Rel(r.places.WorkPath, u.Path)
+	if u.Scheme == remote.SchemeFile && err == nil && filepath.IsLocal(below) {
+		r.notes = append(r.notes, fmt.Sprintf("%s is inside the work tree: name it in .evaultignore, or a commit takes it in", u.Path))
+	}
 }
 
 func (r *Repository) checkRemote(name, address string) (remote.URL, error) {
