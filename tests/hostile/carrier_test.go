@@ -93,7 +93,7 @@ func (l *liar) server(two bool) *http.Server {
 }
 
 // stallTime is how long a transfer may crawl in these tests.
-const stallTime = 2 * time.Second
+const stallTime = time.Second
 
 // piped is HTTP through pipes in memory; two is HTTP/2 without negotiation, as through ssh.
 func piped(t testing.TB, l *liar, two bool) (repo.Dialer, func()) {

@@ -64,14 +64,6 @@ func (c *tally) fail(format string, args ...any) {
 	}
 }
 
-// enough scales a number of cases: all of them, or for -short a tenth.
-func enough(n int) int {
-	if testing.Short() && !proving() {
-		return n / 10
-	}
-	return n
-}
-
 // report prints the counts and fails if there were fewer cases than the floor.
 func (c *tally) report(row string, floor int) {
 	c.t.Helper()
@@ -102,7 +94,7 @@ func each[C any](t testing.TB, cases []C, name func(C) string, run func(C)) {
 	defer stop()
 	work := make(chan C)
 	var workers sync.WaitGroup
-	for range runtime.GOMAXPROCS(0) {
+	for range 2 * runtime.GOMAXPROCS(0) { // many wait most of the time
 		workers.Go(func() {
 			for c := range work {
 				alarm := time.AfterFunc(caseLimit, func() { panic("hangs: " + name(c)) })

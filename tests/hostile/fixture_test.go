@@ -68,6 +68,7 @@ type world struct {
 	bobBeforeFirst, bobBeforeSecond *machine
 
 	fork1, fork2 state // bob's log is another from his first, or second, record on
+	elsewhere    state // another store of the same vault, that bob has pushed to
 	late         state // mallory has gone on after she was removed
 	foreign      state // the store of another vault, of an outsider who knows everybody's recipients
 	outsider     *machine
@@ -169,7 +170,7 @@ func edits(who string, n int) map[string]string {
 	return map[string]string{
 		canaryFile + "-" + who + ".txt":            text(who, n),
 		fmt.Sprintf("dir/%s-%d", canaryFile, n):    text(who+" in a folder", n),
-		fmt.Sprintf("big-%s-%d.bin", who, n):       noise(uint64(n)*7+uint64(len(who)), 150_000),
+		fmt.Sprintf("big-%s-%d.bin", who, n):       noise(uint64(n)*7+uint64(len(who)), 30_000),
 		fmt.Sprintf("deep/a/b/c/%s-%d.md", who, n): text("deep", n),
 	}
 }
@@ -285,6 +286,16 @@ func (b *building) forks() {
 	}
 	b.fork1 = elsewhere("first", b.bobBeforeFirst, "main", edits("bob", 12), false)
 	b.fork2 = elsewhere("removed", b.bobBeforeSecond, "main", edits("bob", 16), false)
+	other := newLiar(b.t, b.vault, memfs.New(memfs.Options{Now: b.clock.now}))
+	c := b.bob.copy(b.t, oneSite(func() remote.Site { return liarSite{other} }))
+	c.must(b.t, repo.Writing, func(r *repo.Repository) error {
+		_, err := r.AddRemote(b.t.Context(), "second", fmt.Sprintf("evault://second/%s#%s", b.vault, b.hostKey.DeviceID()), repo.AddRemoteOptions{})
+		if err == nil {
+			_, err = r.Push(b.t.Context(), repo.PushOptions{Remote: "second", Branches: []string{"main"}})
+		}
+		return err
+	})
+	b.elsewhere = state{name: "elsewhere", disk: other.disk}
 	b.late = elsewhere("mallory", b.mallory, malBranch, edits("mallory", 14), false)
 }
 

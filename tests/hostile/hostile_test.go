@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"math/rand/v2"
 	"os"
 	"slices"
 	"strings"
@@ -31,7 +30,7 @@ type behaviour struct {
 	after map[string][]string
 	// deaf says that a push can be acknowledged and never be there: only verify --remote finds out.
 	deaf bool
-	// carriers by name; nil: direct and pipe2 for lies of the store, pipe for those below.
+	// carriers by name, and TLS besides unless the list says "only"; nil: direct and pipe2.
 	carriers []string
 	// verbs by name; nil: all
 	verbs []string
@@ -47,7 +46,6 @@ type hostileCase struct {
 	w       *world
 	l       *liar
 	t       testing.TB
-	dice    *rand.Rand
 }
 
 func (c *hostileCase) String() string { return c.name + "/" + c.verb.name + "/" + c.carrier.name }
@@ -153,7 +151,7 @@ func (c *hostileCase) pushed(ctx context.Context, j *judgement, m *machine) {
 // honestAgain repeats the verb with an honest host.
 func (c *hostileCase) honestAgain(ctx context.Context, m *machine, before picture, base state) []string {
 	verb := *c
-	if c.verb.name == vClone && m.checkedOut(ctx) { // what it lacks, a pull brings
+	if c.verb.name == vClone && m.cloned() {
 		verb.verb.run = func(ctx context.Context, _ *world, m *machine) error { return m.pull(ctx) }
 	}
 	err := verb.play(ctx, m)
@@ -171,32 +169,40 @@ func (c *hostileCase) honestAgain(ctx context.Context, m *machine, before pictur
 	return j.faults
 }
 
+// slow is how long a case takes of which the log tells.
+const slow = 2 * time.Second
+
+// ways lists the carriers of one verb: all of them, or in the quick column one after the other.
+func (b *behaviour) ways(turn int) []string {
+	list := []string{"direct", "pipe2", "tls"}
+	if b.carriers != nil {
+		list = slices.Clone(b.carriers)
+		if i := slices.Index(list, "only"); i >= 0 {
+			list = slices.Delete(list, i, i+1)
+		} else {
+			list = append(list, "tls")
+		}
+	}
+	if proving() || os.Getenv("EVAULT_CASE") != "" {
+		return list
+	}
+	return list[turn%len(list):][:1]
+}
+
 // cases lists what is played.
-func cases(t testing.TB, w *world, table []behaviour, dice *rand.Rand) (all []*hostileCase) {
+func cases(t testing.TB, w *world, table []behaviour) (all []*hostileCase) {
 	ways := map[string]carrier{}
 	for _, c := range carriers() {
 		ways[c.name] = c
 	}
 	for i := range table {
 		b := &table[i]
-		below := b.carriers != nil
-		through := b.carriers
-		if !below {
-			through = []string{"direct", "pipe2"}
-		}
-		sampled := i % len(verbs())
 		for n, v := range verbs() {
 			if b.verbs != nil && !slices.Contains(b.verbs, v.name) {
 				continue
 			}
-			list := through
-			if !slices.Contains(list, "tls") && !slices.Contains(b.carriers, "only") && (n == sampled || proving()) {
-				list = append(slices.Clone(list), "tls")
-			}
-			for _, way := range list {
-				if way != "only" {
-					all = append(all, &hostileCase{behaviour: b, verb: v, carrier: ways[way], w: w, t: t, dice: rand.New(rand.NewPCG(dice.Uint64(), uint64(i)))})
-				}
+			for _, way := range b.ways(i + n) {
+				all = append(all, &hostileCase{behaviour: b, verb: v, carrier: ways[way], w: w, t: t})
 			}
 		}
 	}
@@ -205,9 +211,8 @@ func cases(t testing.TB, w *world, table []behaviour, dice *rand.Rand) (all []*h
 
 // TestHostileHost plays all behaviours. Floors are what was reached when they were written down.
 func TestHostileHost(t *testing.T) {
-	const floorBehaviours, floorCases = 10, 100
+	const floorBehaviours, floorCases = 150, 1000
 	w := newWorld(t)
-	dice := newDice(t)
 	table := behaviours()
 	checkTable(t, table, floorBehaviours)
 	count := newTally(t)
@@ -216,7 +221,7 @@ func TestHostileHost(t *testing.T) {
 		rounds = 3
 	}
 	for range rounds {
-		all := cases(t, w, table, dice)
+		all := cases(t, w, table)
 		if only := os.Getenv("EVAULT_CASE"); only != "" {
 			all = slices.DeleteFunc(all, func(c *hostileCase) bool { return !strings.HasPrefix(c.String(), only) })
 		}
@@ -224,8 +229,8 @@ func TestHostileHost(t *testing.T) {
 			start := time.Now()
 			outcome, faults := c.run(t.Context())
 			count.add(outcome)
-			if os.Getenv("EVAULT_CASE") != "" {
-				t.Logf("%s: %s (%v)", c, outcome, time.Since(start).Round(time.Millisecond))
+			if took := time.Since(start).Round(time.Millisecond); took > slow || os.Getenv("EVAULT_CASE") != "" {
+				t.Logf("%s: %s (%v)", c, outcome, took)
 			}
 			for _, f := range faults {
 				count.fail("%s: %s", c, f)

@@ -23,9 +23,9 @@ type liar struct {
 	disk   *memfs.Memory // of the honest store
 	honest remote.Store
 	lying  atomic.Bool
-	calls  atomic.Int64 // that a lie was told for, where lies count
-	lies   lies
-	sent   *capture
+
+	lies lies
+	sent *capture
 }
 
 // lies are what a behaviour puts in the place of honest answers. A nil function tells no lie.

@@ -73,7 +73,7 @@ func (m *machine) verify(ctx context.Context) error {
 	return m.with(ctx, repo.Checking, func(r *repo.Repository) error {
 		result, err := r.Verify(ctx, repo.VerifyOptions{})
 		if err != nil && result != nil {
-			return fmt.Errorf("%w: %v %v", err, result.Damage, result.Security)
+			return fmt.Errorf("%w: %.3000s %.3000s", err, fmt.Sprint(result.Damage), fmt.Sprint(result.Security))
 		}
 		return err
 	})
@@ -83,7 +83,7 @@ func (m *machine) verifyRemote(ctx context.Context) error {
 	return m.with(ctx, repo.Writing, func(r *repo.Repository) error {
 		result, err := r.VerifyRemote(ctx, repo.VerifyRemoteOptions{Remote: "friend", Sample: 100})
 		if err != nil && result != nil {
-			return fmt.Errorf("%w: %v %v", err, result.Damage, result.Security)
+			return fmt.Errorf("%w: %.3000s %.3000s", err, fmt.Sprint(result.Damage), fmt.Sprint(result.Security))
 		}
 		return err
 	})

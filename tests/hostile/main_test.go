@@ -1,0 +1,16 @@
+package hostile
+
+import (
+	"io"
+	"log"
+	"os"
+	"runtime/debug"
+	"testing"
+)
+
+// TestMain keeps http.Transport from printing what hosts send unasked. A verb that hangs shows all goroutines.
+func TestMain(m *testing.M) {
+	log.SetOutput(io.Discard)
+	debug.SetTraceback("all")
+	os.Exit(m.Run())
+}
