@@ -228,7 +228,9 @@ func (j *judgement) work(shown map[string]objects.ID) {
 	want := j.before.work
 	if j.after.branches["main"] != j.before.branches["main"] {
 		want = maps.Clone(j.w.commits[j.after.branches["main"]].files)
-		want["draft.txt"] = j.before.work["draft.txt"]
+		if draft, ok := j.before.work["draft.txt"]; ok {
+			want["draft.txt"] = draft
+		}
 	}
 	if !j.after.work.equal(want) {
 		j.fault("files of the work tree were changed")

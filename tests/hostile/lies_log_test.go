@@ -104,8 +104,11 @@ func recordsOf(c *hostileCase, s remote.Store, tag refs.Tag) (out [][]byte) {
 func headOf(c *hostileCase, data []byte) refs.Position {
 	h, body, err := refs.DecodeHeader(data)
 	must(c.t, err)
-	return refs.Position{Tag: h.Tag, Seq: h.Seq, Hash: sha256.Sum256(data[:len(data)-len(body)])}
+	return refs.Position{Tag: h.Tag, Seq: h.Seq, Hash: sumOf(data, body)}
 }
+
+// sumOf is the hash of the header in front of a record's body.
+func sumOf(data, body []byte) [32]byte { return sha256.Sum256(data[:len(data)-len(body)]) }
 
 // shown is a lie that gives one log as this list of records.
 func shown(who string, list func(c *hostileCase, honest [][]byte) [][]byte) func(c *hostileCase) lies {
