@@ -29,7 +29,7 @@ func (m *messages) Write(p []byte) (int, error) {
 	var clean []byte
 	for len(text) > 0 && utf8.FullRune(text) {
 		r, size := utf8.DecodeRune(text)
-		if r == '\n' || r == '\t' || r == '\r' || unicode.IsPrint(r) {
+		if r == '\n' || r == '\t' || r == '\r' || unicode.IsPrint(r) && r != utf8.RuneError {
 			clean = utf8.AppendRune(clean, r)
 		} else {
 			clean = append(clean, '?')
