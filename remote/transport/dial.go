@@ -136,6 +136,7 @@ func (h *tlsHost) explain(err error) error {
 	var wrong *remote.WrongPeerError
 	var notTLS tls.RecordHeaderError
 	alert, hasAlert := alertOf(err)
+	err = inWords(err)
 	switch {
 	case errors.As(err, &wrong):
 		return &remote.WrongPeerError{Address: h.address, Expected: wrong.Expected, Found: wrong.Found}
@@ -151,6 +152,22 @@ func (h *tlsHost) explain(err error) error {
 	}
 	return unreachable(err)
 }
+
+// inWords says in plain words what package io calls EOF.
+func inWords(err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return cutOff{err}
+	}
+	return err
+}
+
+// cutOff is the end of a conversation in its middle.
+type cutOff struct{ cause error }
+
+func (c cutOff) Error() string { return "the connection was cut" }
+
+// Unwrap gives what package io says.
+func (c cutOff) Unwrap() error { return c.cause }
 
 // isGone tells an end of the connection that came from the other side.
 func isGone(err error) bool {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os/exec"
 	"strconv"
+	"strings"
 	"time"
 
 	"evault/remote"
@@ -103,11 +104,12 @@ func (s *sshHost) end() {
 // explain says why a conversation ended, began saying whether the host had said anything by then. When ssh itself ended,
 // its exit status and its last words know best.
 func (s *sshHost) explain(cause error, began bool) error {
+	cause = inWords(cause)
 	if !s.process.ended(time.Second) {
 		return unreachable(cause)
 	}
 	status := s.process.cmd.ProcessState.ExitCode()
-	text, tail := cause.Error(), s.process.said.tail()
+	text, tail := strings.TrimPrefix(cause.Error(), remote.ErrNotEvault.Error()+": "), s.process.said.tail() // kind says that
 	switch {
 	case tail == "":
 	case status == sshFailed || !began:
