@@ -15,7 +15,7 @@ import (
 
 // behaviours are all of them.
 func behaviours() []behaviour {
-	return slices.Concat(packLies(), rollbacks(), forks(), logLies(), fileLies(), infoLies(), pushLies(), httpLies())
+	return slices.Concat(packLies(), rollbacks(), forks(), logLies(), fileLies(), infoLies(), pushLies(), httpLies(), memberLies())
 }
 
 // reading is the table of a lie that concerns whoever reads packs.

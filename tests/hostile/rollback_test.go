@@ -36,7 +36,7 @@ type saga struct {
 	rosters []string // names, in the order of their numbers
 }
 
-const sagaPushes = 15
+const sagaPushes = 18
 
 // newSaga lets it happen.
 func newSaga(t testing.TB) *saga {
@@ -268,7 +268,7 @@ func (s *saga) hybrids(dice *rand.Rand, floor int) (all []served8) {
 	}
 	s.t.Logf("%d hybrids that lack something", len(all))
 	dice.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
-	return all[:min(len(all), floor+floor/5)]
+	return all[:min(len(all), floor+floor/25)]
 }
 
 // serve plays one.
@@ -288,7 +288,7 @@ func (s *saga) serve(ctx context.Context, c served8) (outcome string, faults []s
 	if outcome = classOf(err); outcome != security {
 		faults = append(faults, fmt.Sprintf("accepted: ends as %q: %v", outcome, err))
 	}
-	j := s.judge(ctx, verb, m, before, nil)
+	j := s.judge(ctx, verb, m, before, nil, false)
 	if j.after.roster != before.roster && c.rosters <= known.rosters {
 		j.fault("the members are others than before")
 	}
