@@ -24,9 +24,12 @@ const unlistedLimit = 256
 // ErrTampered, ErrForeign or ErrSignature. One exception: an error that wraps ErrNewer is no accusation. A member sealed
 // that roster with a newer evault, and to go on without it could mean to pass over a revocation.
 //
-// Later is what cannot be judged, and is neither stored nor held against anybody: a roster whose predecessor is not here,
-// whatever is sealed under a later generation of the secret or claims a later version in the clear, and slots that no head
-// of the rosters lists: of a crash, of a change that is half way here, or removed since.
+// A roster that a removed device signed is refused, too (ErrRemovedSigner), if the removal was known before these files came,
+// unless the files hold a roster by which an admin who is left has joined it to one that is trusted here.
+//
+// Later is what cannot be judged, and is neither stored nor held against anybody: a roster whose predecessor is not here, or
+// was refused, whatever is sealed under a later generation of the secret or claims a later version in the clear, and slots
+// that no head of the rosters lists: of a crash, of a change that is half way here, or removed since.
 //
 // The caller bounds number and size of the files. In a conflict (RosterHeads) the newest accepted roster stays on the side
 // where it is.
@@ -35,7 +38,7 @@ func (v *Vault) Adopt(files []File) (accepted []File, refused []error, later []F
 	defer v.mu.Unlock()
 	a := &adoption{v: v, sealers: newRosterSealers(v.id, v.ring, &v.secret)}
 	// Which slots and keys are genuine is for the rosters to say.
-	rosters := a.each(inFolder(files, rosterDir), a.roster)
+	rosters := a.rosters(inFolder(files, rosterDir))
 	v.follow(v.roster.Hash())
 	a.listed = v.listedSlots()
 	accepted = a.each(inFolder(files, slotDir), a.slot)
@@ -73,6 +76,8 @@ func inFolder(files []File, dir string) []File {
 type adoption struct {
 	v       *Vault
 	sealers *rosterSealers
+	read    map[string]*Roster // by name of the file: rosters that are not known yet
+	vouched *vouching
 	listed  map[[32]byte]bool
 	opened  int // slots that no roster lists
 	refused []error
@@ -115,7 +120,21 @@ func content(f File, hash [32]byte, named bool, limit int) error {
 	return nil
 }
 
-func (a *adoption) roster(f File) error {
+// rosters reads all rosters, then judges them: one may be good for the sake of another that comes later.
+func (a *adoption) rosters(files []File) []File {
+	a.read = map[string]*Roster{}
+	files = a.each(files, a.readRoster)
+	var candidates []*Roster
+	for _, f := range files {
+		if r := a.read[f.Name]; r != nil {
+			candidates = append(candidates, r)
+		}
+	}
+	a.vouched = a.v.vouch(candidates)
+	return a.each(files, a.roster)
+}
+
+func (a *adoption) readRoster(f File) error {
 	number, hash, named := parseContentName(path.Base(f.Name))
 	if err := content(f, hash, named, rosterFileLimit); err != nil {
 		return err
@@ -130,7 +149,19 @@ func (a *adoption) roster(f File) error {
 	if err != nil {
 		return err
 	}
+	a.read[f.Name] = r
+	return nil
+}
+
+func (a *adoption) roster(f File) error {
+	r := a.read[f.Name]
+	if r == nil {
+		return nil
+	}
 	if r.Genesis == nil && r.Vault == a.v.id {
+		if err := a.vouched.refuse(r); err != nil {
+			return err
+		}
 		for _, h := range r.Predecessors {
 			if a.v.chain.byHash[h] == nil {
 				return errLater
