@@ -60,6 +60,7 @@ type world struct {
 
 	alice   *machine // knows all up to "removed"; has a draft that is in no commit
 	topic   *machine // alice, with a branch to push
+	broken  *machine // alice, who has lost a pack, and another is damaged
 	dora    *machine // a member without a vault: for clones
 	bob     *machine // at the end
 	carol   *machine
@@ -219,10 +220,29 @@ func newWorld(t testing.TB) *world {
 	for _, m := range []*machine{w.alice, w.topic} {
 		m.write(t, "draft.txt", "in no commit\n")
 	}
+	w.broken = w.alice.copy(t, nil)
+	w.broken.lose(t)
 	b.forks()
 	b.outsiders()
 	w.collectCanaries(t)
 	return w
+}
+
+// lose damages a vault: of its packs the first is gone, and the last has another byte.
+func (m *machine) lose(t testing.TB) {
+	t.Helper()
+	var all []string
+	for _, two := range names(t, m.places.Vault, "store/packs") {
+		for _, name := range names(t, m.places.Vault, path.Join("store/packs", two)) {
+			all = append(all, path.Join("store/packs", two, name))
+		}
+	}
+	must(t, m.places.Vault.Remove(all[0]))
+	last := all[len(all)-1]
+	data, err := readFile(m.places.Vault, last)
+	must(t, err)
+	data[len(data)/2] ^= 1
+	must(t, writeFile(m.places.Vault, last, data))
 }
 
 func (w *world) branchOff(t testing.TB, m *machine, name string) {

@@ -32,6 +32,8 @@ type behaviour struct {
 	deaf bool
 	// spoiled says that a sound client ends with a damaged pack, which a member made: its own verify names it.
 	spoiled bool
+	// healed says that what a push lost there is found by verify --remote, and brought back by repair --from.
+	healed bool
 	// carriers by name, and TLS besides unless the list says "only"; nil: direct and pipe2.
 	carriers []string
 	// verbs by name; nil: all
@@ -78,7 +80,11 @@ func (c *hostileCase) run(ctx context.Context) (outcome string, faults []string)
 	dial, closeAll := c.carrier.open(c.t, c.w, c.l)
 	defer func() { closeAll() }()
 	template := c.verb.on(c.w)
-	before := c.w.beforeOf(c.t, template)
+	sound := template
+	if c.verb.hurt {
+		sound = c.w.alice
+	}
+	before := c.w.beforeOf(c.t, sound)
 	m := template.copy(c.t, dial)
 
 	err := c.play(ctx, m)
@@ -103,7 +109,33 @@ func (c *hostileCase) run(ctx context.Context) (outcome string, faults []string)
 		closeAll()
 		m.settings.Dial, closeAll = c.carrier.open(c.t, c.w, c.l)
 	}
-	return outcome, append(faults, c.honestAgain(ctx, m, before, base)...)
+	faults = append(faults, c.honestAgain(ctx, m, before, base)...)
+	if c.healed && c.verb.name == vPush {
+		faults = append(faults, c.heal(ctx, m, before)...)
+	}
+	return outcome, faults
+}
+
+// heal finds out that the host has lost something, and brings it back.
+func (c *hostileCase) heal(ctx context.Context, m *machine, before picture) []string {
+	j := &judgement{w: c.w, verb: vPush, before: before, m: m}
+	j.atHost(c.t, c.l.disk)
+	lost := len(j.faults) > 0 // else the push that came after has brought it there
+	j.faults = nil
+	if found := classOf(m.verifyRemote(ctx)); lost && found != damage && found != security {
+		j.fault("the host has lost what was pushed, and verify --remote ends as %q", found)
+	}
+	if err := repairFrom(ctx, c.w, m); err != nil {
+		j.fault("repair --from an honest host: %v", err)
+	}
+	if err := m.verifyRemote(ctx); err != nil {
+		j.fault("verify --remote after repair --from: %v", err)
+	}
+	if err := m.push(ctx, topicBranch); err != nil {
+		j.fault("push after repair --from: %v", err)
+	}
+	c.pushed(ctx, j, m)
+	return j.faults
 }
 
 func shownIf(done bool, tips map[string]objects.ID) map[string]objects.ID {
@@ -124,8 +156,16 @@ func (c *hostileCase) play(ctx context.Context, m *machine) error {
 	return err
 }
 
+// wanted gives the right outcomes. A repair of one lie may heal what another verb complains of.
+func (c *hostileCase) wanted(table map[string][]string) []string {
+	if c.verb.heals && table != nil {
+		return []string{ok, failed, conflict, unreachable, damage, security}
+	}
+	return wants(table, c.verb.name)
+}
+
 func (c *hostileCase) outcome(j *judgement, err error, outcome string) {
-	if want := wants(c.must, c.verb.name); !slices.Contains(want, outcome) {
+	if want := c.wanted(c.must); !slices.Contains(want, outcome) {
 		j.fault("ends as %q and must as %q: %v", outcome, want, err)
 	}
 	if errors.Is(err, errWrong) && !(c.spoiled && c.verb.name == vVerify) {
@@ -159,7 +199,7 @@ func (c *hostileCase) honestAgain(ctx context.Context, m *machine, before pictur
 	err := verb.play(ctx, m)
 	outcome := classOf(err)
 	j := c.w.judge(ctx, c.verb.name, m, before, shownIf(err == nil, base.tips), c.spoiled)
-	if want := wants(c.after, c.verb.name); !slices.Contains(want, outcome) {
+	if want := c.wanted(c.after); !slices.Contains(want, outcome) {
 		j.fault("ends as %q and must as %q: %v", outcome, want, err)
 	}
 	if err == nil && c.verb.name == vPush && !c.deaf {
@@ -200,7 +240,7 @@ func cases(t testing.TB, w *world, table []behaviour) (all []*hostileCase) {
 	for i := range table {
 		b := &table[i]
 		for n, v := range verbs() {
-			if b.verbs != nil && !slices.Contains(b.verbs, v.name) {
+			if b.verbs != nil && !slices.Contains(b.verbs, v.name) || v.heals && v.hurt == (i%2 == 0) && !proving() {
 				continue
 			}
 			for _, way := range b.ways(i + n) {

@@ -139,7 +139,11 @@ func (j *judgement) fault(format string, args ...any) {
 func (w *world) judge(ctx context.Context, verb string, m *machine, before picture, shown map[string]objects.ID, spoiled bool) *judgement {
 	j := &judgement{w: w, verb: verb, before: before, m: m}
 	var err error
-	if j.after, err = m.picture(ctx); err != nil {
+	if j.after, err = m.picture(ctx); err != nil && verb == vHeal && shown == nil {
+		j.damaged()
+		return j
+	}
+	if err != nil {
 		j.fault("the vault cannot be opened afterwards: %v", err)
 		return j
 	}
@@ -149,7 +153,7 @@ func (w *world) judge(ctx context.Context, verb string, m *machine, before pictu
 	j.restored(ctx, shown)
 	if j.after.vault {
 		err := m.verify(ctx)
-		if spoiled && classOf(err) == damage {
+		if (spoiled || verb == vHeal && shown == nil) && classOf(err) == damage {
 			err = nil
 		}
 		if verb == vClone && shown == nil && err != nil && strings.Contains(err.Error(), "[slot ") {
@@ -160,6 +164,13 @@ func (w *world) judge(ctx context.Context, verb string, m *machine, before pictu
 		}
 	}
 	return j
+}
+
+// damaged checks what can be seen of a vault that was damaged before and still is.
+func (j *judgement) damaged() {
+	if work, err := walk(j.m.places.Work); err != nil || !work.equal(j.before.work) {
+		j.fault("files of the work tree were changed: %v", err)
+	}
 }
 
 // isOlder says that b is a real ancestor of a.
@@ -181,7 +192,7 @@ func (j *judgement) tracking(shown map[string]objects.ID) {
 			j.fault("friend/%s, which was at %s, is gone", name, was.Short())
 		}
 	}
-	if shown == nil || j.verb == vPush || j.verb == vRemote {
+	if shown == nil || !slices.Contains([]string{vClone, vFetch, vPull, vResto, vVerify}, j.verb) {
 		return
 	}
 	if !maps.Equal(j.after.tracking, shown) {

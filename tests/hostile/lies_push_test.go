@@ -84,13 +84,13 @@ func pushLies() []behaviour {
 	yes := func(*hostileCase, refs.Pack, []byte) error { return nil }
 	return []behaviour{
 		{name: "packs taken and dropped", what: "says that it has stored every pack, and stores none", must: pushing(failed, damage, conflict), lie: takesPack(yes)},
-		{name: "packs and record taken, packs dropped", what: "acknowledges packs and record, and keeps the record alone", must: pushing(ok), deaf: true,
+		{name: "packs and record taken, packs dropped", healed: true, what: "acknowledges packs and record, and keeps the record alone", must: pushing(ok), deaf: true,
 			lie: func(c *hostileCase) lies {
 				l := takesPack(yes)(c)
 				l.append = func(_ context.Context, records [][]byte, _ []refs.Position) error { return c.l.keepRecords(records) }
 				return l
 			}},
-		{name: "packs and record taken, packs changed", what: "acknowledges packs and record, and keeps other bytes", must: pushing(ok), deaf: true,
+		{name: "packs and record taken, packs changed", healed: true, what: "acknowledges packs and record, and keeps other bytes", must: pushing(ok), deaf: true,
 			lie: func(c *hostileCase) lies {
 				l := takesPack(func(c *hostileCase, p refs.Pack, data []byte) error {
 					data[len(data)/2] ^= 1
@@ -118,7 +118,7 @@ func pushLies() []behaviour {
 		{name: "packs stored, answer lost", what: "stores every pack and fails to say so", must: pushing(unreachable, ok), lie: takesPack(func(c *hostileCase, p refs.Pack, data []byte) error {
 			return errors.Join(c.l.keep(p, data), remote.ErrUnreachable)
 		})},
-		{name: "record taken and dropped", what: "acknowledges the record and forgets it: the next look at the log shows it", must: pushing(ok, security), deaf: true,
+		{name: "record taken and dropped", healed: true, what: "acknowledges the record and forgets it: the next look at the log shows it", must: pushing(ok, security), deaf: true,
 			after: map[string][]string{vPush: {security}}, lie: appendFails(nil)},
 		{name: "another was faster, always", what: "answers every record with a conflict", must: pushing(conflict), lie: appendFails(remote.ErrConflict)},
 		{name: "conflict, and stored", what: "stores the record and answers with a conflict", must: pushing(ok), lie: answersAppend(

@@ -12,5 +12,6 @@ import (
 func TestMain(m *testing.M) {
 	log.SetOutput(io.Discard)
 	debug.SetTraceback("all")
+	debug.SetMemoryLimit(memoryLimit / 2) // so that what is measured is in use
 	os.Exit(m.Run())
 }

@@ -13,6 +13,10 @@ type verb struct {
 	name string
 	on   func(w *world) *machine
 	run  func(ctx context.Context, w *world, m *machine) error
+	// heals says that it repairs: what it comes to is whatever it finds, except that it must be right.
+	heals bool
+	// hurt says that the machine has lost something before.
+	hurt bool
 }
 
 const (
@@ -23,25 +27,29 @@ const (
 	vResto  = "restore"
 	vVerify = "verify"
 	vRemote = "verify --remote"
+	vRepair = "repair --from"
+	vHeal   = "repair --from of a damaged vault"
 )
 
 func knowing(w *world) *machine { return w.alice }
 
 func verbs() []verb {
 	return []verb{
-		{vClone, func(w *world) *machine { return w.dora }, func(ctx context.Context, w *world, m *machine) error { return m.clone(ctx, w.url) }},
-		{vFetch, knowing, func(ctx context.Context, _ *world, m *machine) error { return m.fetch(ctx) }},
-		{vPull, knowing, func(ctx context.Context, _ *world, m *machine) error { return m.pull(ctx) }},
-		{vPush, func(w *world) *machine { return w.topic }, func(ctx context.Context, _ *world, m *machine) error { return m.push(ctx, topicBranch) }},
-		{vResto, knowing, fetchAndRestore},
-		{vVerify, knowing, func(ctx context.Context, _ *world, m *machine) error {
+		{name: vClone, on: func(w *world) *machine { return w.dora }, run: func(ctx context.Context, w *world, m *machine) error { return m.clone(ctx, w.url) }},
+		{name: vFetch, on: knowing, run: func(ctx context.Context, _ *world, m *machine) error { return m.fetch(ctx) }},
+		{name: vPull, on: knowing, run: func(ctx context.Context, _ *world, m *machine) error { return m.pull(ctx) }},
+		{name: vPush, on: func(w *world) *machine { return w.topic }, run: func(ctx context.Context, _ *world, m *machine) error { return m.push(ctx, topicBranch) }},
+		{name: vResto, on: knowing, run: fetchAndRestore},
+		{name: vVerify, on: knowing, run: func(ctx context.Context, _ *world, m *machine) error {
 			err := m.fetch(ctx)
 			if verifyErr := m.verify(ctx); verifyErr != nil {
 				return errors.Join(err, fmt.Errorf("%w: verify: %w", errWrong, verifyErr))
 			}
 			return err
 		}},
-		{vRemote, knowing, func(ctx context.Context, _ *world, m *machine) error { return m.verifyRemote(ctx) }},
+		{name: vRemote, on: knowing, run: func(ctx context.Context, _ *world, m *machine) error { return m.verifyRemote(ctx) }},
+		{name: vRepair, on: knowing, run: repairFrom, heals: true},
+		{name: vHeal, on: func(w *world) *machine { return w.broken }, run: repairFrom, heals: true, hurt: true},
 	}
 }
 
@@ -87,4 +95,11 @@ func (m *machine) verifyRemote(ctx context.Context) error {
 		}
 		return err
 	})
+}
+
+// repairFrom heals a vault from the remote, and the remote from the vault.
+func repairFrom(ctx context.Context, _ *world, m *machine) error {
+	m.findVault()
+	_, err := repo.RepairFrom(ctx, m.places, m.settings, repo.RepairFromOptions{From: "friend"})
+	return err
 }
