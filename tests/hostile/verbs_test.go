@@ -79,12 +79,16 @@ func fetchAndRestore(ctx context.Context, _ *world, m *machine) error {
 // verify proves the local vault.
 func (m *machine) verify(ctx context.Context) error {
 	return m.with(ctx, repo.Checking, func(r *repo.Repository) error {
-		result, err := r.Verify(ctx, repo.VerifyOptions{})
-		if err != nil && result != nil {
-			return fmt.Errorf("%w: %.3000s %.3000s", err, fmt.Sprint(result.Damage), fmt.Sprint(result.Security))
-		}
-		return err
+		return proved(r.Verify(ctx, repo.VerifyOptions{}))
 	})
+}
+
+// proved is the error of a Verify with what it found.
+func proved(result *repo.VerifyResult, err error) error {
+	if err != nil && result != nil {
+		return fmt.Errorf("%w: %.3000s %.3000s", err, fmt.Sprint(result.Damage), fmt.Sprint(result.Security))
+	}
+	return err
 }
 
 func (m *machine) verifyRemote(ctx context.Context) error {
