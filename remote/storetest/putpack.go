@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"sync/atomic"
+	"time"
 
 	"evault/refs"
 	"evault/remote"
@@ -169,6 +170,12 @@ func putCloses(p *place) {
 	}
 	p.want(p.store.PutPack(p.ctx, info, source(data[:999])), remote.ErrMismatch)
 	p.must(p.store.PutPack(p.ctx, info, source(data)))
+	for range 500 { // HTTP/2 closes a body in a goroutine of its own
+		if opened.Load() == closed.Load() {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
 	if opened.Load() == 0 || opened.Load() != closed.Load() {
 		p.Errorf("opened %d times, closed %d times", opened.Load(), closed.Load())
 	}
