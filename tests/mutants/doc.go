@@ -9,5 +9,5 @@
 //
 // Without EVAULT_PROVE=1 it is proved only that each still applies and compiles, and a few are run. One alone:
 //
-//	EVAULT_PROVE=1 go test ./tests/mutants -v -run 'TestProofMutants/tls_pin_ignored'
+//	EVAULT_PROVE=1 go test ./tests/mutants -v -run 'TestProofMutants/remote.transport/tls_pin_ignored'
 package mutants

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -28,6 +29,9 @@ func all() (list []mutant) {
 	}
 	return list
 }
+
+// group is the name of the subtest that holds a mutant's.
+func (m mutant) group() string { return strings.ReplaceAll(path.Dir(m.file), "/", ".") }
 
 func root(t testing.TB) string {
 	dir, err := filepath.Abs("../..")

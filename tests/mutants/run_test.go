@@ -2,6 +2,7 @@ package mutants
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -38,34 +39,48 @@ func TestProofMutants(t *testing.T) {
 	base := baselines{dir: dir, all: map[string]*baseline{}}
 	turn := make(chan struct{}, atOnce)
 	var ran, survivors atomic.Int64
-	t.Run("each", func(t *testing.T) {
-		for _, m := range list {
-			t.Run(m.name, func(t *testing.T) {
-				t.Parallel()
-				turn <- struct{}{}
-				defer func() { <-turn }()
-				if base.fails(t, m.kills) {
-					return
-				}
-				overlay, err := m.overlay(dir, t.TempDir())
-				if err != nil {
-					t.Fatal(err)
-				}
-				v, err := run(t, dir, m.kills, overlay)
-				if err != nil {
-					t.Fatalf("%v\n%s", err, v.output)
-				}
-				ran.Add(1)
-				if v.passed {
-					survivors.Add(1)
-					t.Errorf("survives in %s: %s", m.file, m.kills)
-					return
-				}
-				t.Logf("killed by %s", killer(v.output))
-			})
+	for len(list) > 0 {
+		n := slices.IndexFunc(list, func(m mutant) bool { return m.group() != list[0].group() })
+		if n < 0 {
+			n = len(list)
 		}
-	})
+		t.Run(list[0].group(), func(t *testing.T) {
+			for _, m := range list[:n] {
+				t.Run(m.name, func(t *testing.T) {
+					t.Parallel()
+					turn <- struct{}{}
+					defer func() { <-turn }()
+					if base.fails(t, m.kills) {
+						return
+					}
+					ran.Add(1)
+					if !m.dies(t, dir) {
+						survivors.Add(1)
+					}
+				})
+			}
+		})
+		list = list[n:]
+	}
 	t.Logf("proof row 14: %d mutants of %d, %d survivors", ran.Load(), len(all()), survivors.Load())
+}
+
+// dies runs the tests against a mutant.
+func (m mutant) dies(t *testing.T, dir string) bool {
+	overlay, err := m.overlay(dir, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := run(t, dir, m.kills, overlay)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, v.output)
+	}
+	if v.passed {
+		t.Errorf("survives in %s: %s", m.file, m.kills)
+		return false
+	}
+	t.Logf("killed by %s", killer(v.output))
+	return true
 }
 
 // killer is the first test that failed.
