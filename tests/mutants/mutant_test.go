@@ -14,11 +14,13 @@ import (
 
 // mutant is one broken check.
 type mutant struct {
-	name  string // of the subtest
-	file  string // from the module's root
-	old   string // stands in the file exactly once
-	new   string
-	kills string // "package pattern": the tests that have to fail, as the go command takes them
+	name string // of the subtest
+	file string // from the module's root
+	old  string // stands in the file exactly once
+	new  string
+	// kills is "package pattern": the tests that have to fail, as the go command takes them. What follows a "@" is one case of
+	// package tests/hostile.
+	kills string
 }
 
 // all is every mutant.
@@ -79,14 +81,15 @@ type verdict struct {
 
 // run runs the tests that a mutant names; without an overlay, on the source as it is. The error is one of not getting so far.
 func run(t *testing.T, dir, kills, overlay string) (verdict, error) {
-	pkg, pattern, _ := strings.Cut(kills, " ")
+	tests, only, _ := strings.Cut(kills, " @")
+	pkg, pattern, _ := strings.Cut(tests, " ")
 	args := []string{"test", "-vet=off", "-count=1", "-failfast", "-timeout=10m", "-run=" + pattern}
 	if overlay != "" {
 		args = append(args, "-overlay="+overlay)
 	}
 	cmd := exec.CommandContext(t.Context(), "go", append(args, "./"+pkg)...)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "EVAULT_PROVE=") // the small columns have to be enough
+	cmd.Env = append(os.Environ(), "EVAULT_PROVE=", "EVAULT_CASE="+only) // the small columns have to be enough
 	out, err := cmd.CombinedOutput()
 	v := verdict{passed: err == nil, output: string(out)}
 	switch {

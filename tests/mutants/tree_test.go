@@ -12,16 +12,16 @@ func repoMutants() []mutant {
 `, `	default:
 		return c.repo.pinStore(c.name, c.url, c.info.Store)
 	}
-`, "tests/hostile TestHostileHost"},
+`, "tests/hostile TestHostileHost @another store"},
 		{"planted key files are taken", "repo/keyfiles.go", `	if err := writeKeyFiles(c.repo.places.Vault, accepted); err != nil {`, `	if err := writeKeyFiles(c.repo.places.Vault, append(accepted, files...)); err != nil {`,
-			"tests/hostile TestHostileHost"},
-		{"refused key files are kept quiet", "repo/keyfiles.go", `		c.suspect(fmt.Errorf("%w: planted on the remote: %w", ErrSecurity, err))`, `		_ = err`, "tests/hostile TestHostileHost"},
-		{"what a remote hides is kept quiet", "repo/conversation.go", `			c.suspect(found.Problems...)`, `			_ = found.Problems`, "tests/hostile TestHostileHost"},
+			"tests/hostile TestHostileHost @roster planted"},
+		{"refused key files are kept quiet", "repo/keyfiles.go", `		c.suspect(fmt.Errorf("%w: planted on the remote: %w", ErrSecurity, err))`, `		_ = err`, "tests/hostile TestHostileHost @roster planted"},
+		{"what a remote hides is kept quiet", "repo/conversation.go", `			c.suspect(found.Problems...)`, `			_ = found.Problems`, "tests/hostile TestHostileHost @one log put back"},
 		{"branch without its objects", "repo/fetch.go", `			u.Kind, u.Reason = UpdateUnreachable, err.Error()
 `, `			u.Reason = err.Error()
-`, "tests/hostile TestHostileHost"},
+`, "tests/hostile TestHostileHost @member moves main to nothing"},
 		{"lost packs are kept quiet", "repo/takepacks.go", `	c.suspect(&refs.MissingPacksError{Missing: lost, Total: len(live)})
-`, ``, "tests/hostile TestHostileHost"},
+`, ``, "tests/hostile TestHostileHost @packs withheld"},
 		{"reader sends packs", "repo/push.go", `	if err := p.repo.vault.CanPublish(); err != nil { // by the newest`, `	if err := p.repo.vault.CanPublish(); err != nil && len(p.branches) == 0 { // by the newest`,
 			"tests TestScripts/device_reader"},
 		{"push over what it does not know", "repo/push.go", `		case !known:
@@ -39,12 +39,12 @@ func repoMutants() []mutant {
 		return placed(u, err)
 	}
 	pinned := u.Vault`, "tests/hostile TestHostileHost"},
-		{"clone takes any key file", "repo/clone.go", `		if remote.CheckFile(info.Name, data) == nil {`, `		if data != nil {`, "tests/hostile TestHostileHost"},
+		{"clone takes any key file", "repo/clone.go", `		if remote.CheckFile(info.Name, data) == nil {`, `		if data != nil {`, "tests/hostile TestHostileHost @key files changed"},
 		{"roster pin ignored", "repo/rosterpin.go", `	if _, ok := r.vault.RosterByHash(pinned); ok {`, `	if _, ok := r.vault.RosterByHash(pinned); ok || mode == Writing {`, "repo TestRosterThatWasTakenAwayIsMissed"},
-		{"read back pack not compared", "repo/verifyremote.go", `n != int64(p.Size) || got != p.Name {`, `n != int64(p.Size) && got != p.Name {`, "tests/hostile TestHostileHost"},
+		{"read back pack not compared", "repo/verifyremote.go", `n != int64(p.Size) || got != p.Name {`, `n != int64(p.Size) && got != p.Name {`, "tests/hostile TestHostileHost @checks lie"},
 		{"records there not compared", "repo/verifyremote.go", `			if !ok {
 				v.damage(`, `			if !ok && seq > 1<<30 {
-				v.damage(`, "tests/hostile TestHostileHost"},
+				v.damage(`, "tests/hostile TestHostileHost @another was faster"},
 		{"verify does not walk the history", "repo/verify.go", `	return v.checkHistory(ctx)`, `	return nil`, "tests/corrupt TestProofHostileMember|TestProofDamage"},
 		{"verify checks no signatures", "repo/verify.go", `errors.Is(err, ErrSecurity) {
 				v.result`, `errors.Is(err, ErrUsage) {
