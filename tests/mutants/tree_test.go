@@ -5,7 +5,7 @@ func repoMutants() []mutant {
 		{"commit's signature not checked", "repo/repository.go", `	if err := r.vault.VerifyCommit(c.Device, c.SigningHash(), c.Signature); err != nil {`,
 			`	if err := r.vault.VerifyCommit(c.Device, c.SigningHash(), c.Signature); err != nil && len(data) == 0 {`, "repo TestConnectedChecksSignatures"},
 		{"missing object is not missed", "repo/reach.go", `		return lack(e, objects.ErrNotFound)`, `		return nil`, "repo TestConnectedNamesWhatIsMissing"},
-		{"remote store of another vault", "repo/conversation.go", `	if !c.knownVault() {`, `	if !c.knownVault() && c.created {`, "tests TestScripts/remote_usb|TestScripts/remote"},
+		{"remote store of another vault", "repo/conversation.go", `	if !c.knownVault() {`, `	if !c.knownVault() && c.created {`, "tests/hostile TestHostileHost @another vault"},
 		{"remote store was replaced", "repo/conversation.go", `	case refs.StoreID{}:
 		return c.repo.pinStore(c.name, c.url, c.info.Store)
 	}
@@ -30,21 +30,21 @@ func repoMutants() []mutant {
 		default:
 			u.Kind, u.Reason = UpdateRefused, "not a fast-forward: it does not descend from what is there"
 			return nil
-		}`, `		}`, "tests/schedule TestProofPushRaces|TestProofBranchRaces|TestProofSchedules"},
-		{"clone of another vault than named", "repo/clone.go", `	if !pinned.IsZero() && v.ID() != pinned {`, `	if !pinned.IsZero() && v.ID() == (keys.VaultID{}) {`, "repo TestClone"},
+		}`, `		}`, "tests TestScripts/remote_usb"},
+		{"clone of another vault than named", "repo/clone.go", `	if !pinned.IsZero() && v.ID() != pinned {`, `	if !pinned.IsZero() && v.ID() == (keys.VaultID{}) {`, "tests TestScripts/clone_pinned"},
 		{"clone tries this device without a pin", "repo/clone.go", `	pinned := u.Vault
 	if u, err = completeURL(ctx, site, u); err != nil {
 		return placed(u, err)
 	}`, `	if u, err = completeURL(ctx, site, u); err != nil {
 		return placed(u, err)
 	}
-	pinned := u.Vault`, "tests/hostile TestHostileHost"},
+	pinned := u.Vault`, "tests TestScripts/clone_refused"},
 		{"clone takes any key file", "repo/clone.go", `		if remote.CheckFile(info.Name, data) == nil {`, `		if data != nil {`, "tests/hostile TestHostileHost @key files changed"},
 		{"roster pin ignored", "repo/rosterpin.go", `	if _, ok := r.vault.RosterByHash(pinned); ok {`, `	if _, ok := r.vault.RosterByHash(pinned); ok || mode == Writing {`, "repo TestRosterThatWasTakenAwayIsMissed"},
 		{"read back pack not compared", "repo/verifyremote.go", `n != int64(p.Size) || got != p.Name {`, `n != int64(p.Size) && got != p.Name {`, "tests/hostile TestHostileHost @checks lie"},
 		{"records there not compared", "repo/verifyremote.go", `			if !ok {
 				v.damage(`, `			if !ok && seq > 1<<30 {
-				v.damage(`, "tests/hostile TestHostileHost @another was faster"},
+				v.damage(`, "tests TestScripts/verify_remote_damaged"},
 		{"verify does not walk the history", "repo/verify.go", `	return v.checkHistory(ctx)`, `	return nil`, "tests/corrupt TestProofHostileMember|TestProofDamage"},
 		{"verify checks no signatures", "repo/verify.go", `errors.Is(err, ErrSecurity) {
 				v.result`, `errors.Is(err, ErrUsage) {
