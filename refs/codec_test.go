@@ -255,3 +255,23 @@ func ExampleOneLine() {
 	fmt.Println(OneLine("Add the garden pictures\n\nAll of them."))
 	// Output: Add the garden pictures
 }
+
+// The signature of a log's own key does not put a record where it does not belong.
+func TestHeaderFollows(t *testing.T) {
+	prev := Position{Tag{1}, 4, [32]byte{4}}
+	good := Header{Tag: prev.Tag, Seq: 5, Previous: prev.Hash}
+	must(t, good.Follows(prev))
+	for name, change := range map[string]func(*Header){
+		"another log":     func(h *Header) { h.Tag[31]++ },
+		"the same number": func(h *Header) { h.Seq = 4 },
+		"a number later":  func(h *Header) { h.Seq = 6 },
+		"another past":    func(h *Header) { h.Previous[31]++ },
+		"no past":         func(h *Header) { h.Previous = [32]byte{} },
+	} {
+		h := good
+		change(&h)
+		if err := h.Follows(prev); !errors.Is(err, ErrChain) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

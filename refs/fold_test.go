@@ -348,6 +348,30 @@ func TestRevokedDevices(t *testing.T) {
 	}
 }
 
+// What a removed device has seen does not count as seen, even where its own records are accepted up to a cut-off.
+func TestRemovedDeviceVouchesForNothing(t *testing.T) {
+	h := &history{logs: make([][]*Record, 2)}
+	rec := func(log int, seen ...Position) {
+		h.logs[log] = []*Record{{Header: Header{Tag: histTag(log)}, Hash: histHash(log, 0), Body: &Body{Device: [32]byte{byte(log + 1)}, Seen: seen}}}
+	}
+	rec(0)
+	rec(1, Position{histTag(0), 0, histHash(0, 0)})
+	listed := []keys.Cutoff{{Log: histTag(1), Header: histHash(1, 0)}}
+	for name, c := range map[string]struct {
+		revoked []keys.Revocation
+		accept  bool
+	}{
+		"the one that has seen it has its rights": {[]keys.Revocation{{Device: [32]byte{1}}}, true},
+		"both are removed":                        {[]keys.Revocation{{Device: [32]byte{1}}, {Device: [32]byte{2}, Cutoffs: listed}}, false},
+	} {
+		a, err := accept(newFold, h.loaded([]int{0, 0}), &keys.Roster{Revocations: c.revoked}, nil)
+		must(t, err)
+		if a.fold.has(h.logs[0][0]) != c.accept {
+			t.Errorf("%s: accepted is %v", name, !c.accept)
+		}
+	}
+}
+
 // What a held-back record has seen does not count as seen.
 func TestHeldBackRecordsVouchForNothing(t *testing.T) {
 	h := &history{logs: make([][]*Record, 3)}
