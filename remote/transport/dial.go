@@ -51,6 +51,7 @@ type tlsHost struct {
 
 	refused atomic.Bool // by an alert, on some connection
 	heard   atomic.Bool // it has answered, on some connection
+	hungUp  atomic.Bool // it has ended a connection
 }
 
 func newTLSHost(u remote.URL, id *keys.Identity) *tlsHost {
@@ -146,9 +147,9 @@ func (h *tlsHost) explain(err error) error {
 		return fmt.Errorf("%w: it does not answer with TLS", remote.ErrNotEvault)
 	case hasAlert && isMismatch(alert):
 		return fmt.Errorf("%w: it ended the handshake: %w", remote.ErrNotEvault, err)
-	case isGone(err) && !h.heard.Load():
+	case !h.heard.Load() && !hasAlert && (isGone(err) || h.hungUp.Load() && !isDial(err)): // package http has a name of its own for it
 		return unreachable(fmt.Errorf("%w, before it had said anything; if that happens every time, it may not know this device, "+
-			"whose ID is %s", err, h.own))
+			"whose ID is %s", cutOff{err}, h.own))
 	}
 	return unreachable(err)
 }
@@ -172,7 +173,19 @@ func (c cutOff) Unwrap() error { return c.cause }
 // isGone tells an end of the connection that came from the other side.
 func isGone(err error) bool {
 	var op *net.OpError
-	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, &op) && op.Op != "dial" && !op.Timeout()
+	switch {
+	case errors.Is(err, net.ErrClosed): // by this side
+		return false
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return true
+	}
+	return errors.As(err, &op) && op.Op != "dial" && !op.Timeout()
+}
+
+// isDial tells that no connection came about.
+func isDial(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "dial"
 }
 
 // Close ends the connections that no request uses.
@@ -199,6 +212,9 @@ func (c *hostConn) Read(p []byte) (int, error) {
 	if err != nil {
 		if alert, ok := alertOf(err); ok && isRefusal(alert) {
 			c.host.refused.Store(true)
+		}
+		if isGone(err) {
+			c.host.hungUp.Store(true)
 		}
 		c.once.Do(func() { close(c.quiet) })
 	}
