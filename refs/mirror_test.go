@@ -215,6 +215,15 @@ var lies = map[string]struct {
 		h.logs[writer.tag(h)] = append(h.logs[writer.tag(h)], data)
 		return h
 	}, ErrNewer, "record 4"},
+	"a record with another past": {func(t *testing.T, h *host, writer, other *device) LogSource {
+		h.logs[writer.tag(h)] = append(h.logs[writer.tag(h)], writer.forge(h, 4, [32]byte{1}, nil))
+		return h
+	}, ErrChain, "record 4"},
+	"a record of another clone": {func(t *testing.T, h *host, writer, other *device) LogSource {
+		tag := writer.tag(h)
+		h.logs[tag] = append(h.logs[tag], writer.forge(h, 4, headerHash(h.logs[tag][3]), func(_ *Header, b *Body) { b.Clone = CloneID{77} }))
+		return h
+	}, ErrMismatch, "record 4"},
 	"a record left out": {func(t *testing.T, h *host, writer, other *device) LogSource {
 		tag := writer.tag(h)
 		x := writer.forge(h, 4, headerHash(h.logs[tag][3]), nil)
@@ -342,6 +351,45 @@ func TestInventedLogsAreLimited(t *testing.T) {
 	wantNamed(t, errors.Join(m.Problems...), ErrUnauthorised, "not looked at")
 	if l, err := listLogs(all[0].options(h).Store); err != nil || len(l.tags) > 1 {
 		t.Errorf("%d logs were written, %v", len(l.tags), err)
+	}
+}
+
+// A log that does not show who writes it is not read on and on, and nothing of it is kept.
+func TestLongLogOfAStrangerIsNotReadOn(t *testing.T) {
+	all, h := fleet(t, 2), newHost(t, 1)
+	all[1].push(h, "main", 1)
+	v, err := keys.NewEphemeral()
+	must(t, err)
+	s := newDevice(t, v, 9)
+	var log [][]byte
+	size, prev := 0, [32]byte{}
+	for seq := range 40 {
+		data := s.forge(h, uint64(seq), prev, func(hd *Header, _ *Body) { hd.Condemned = manyPacks(20) })
+		_, body, err := DecodeHeader(data)
+		must(t, err)
+		log, prev = append(log, data[:len(data)-len(body)]), headerHash(data)
+		size = len(log[0])
+	}
+	h.logs[s.tag(h)] = log
+	given := 0
+	src := liar{h, nil, func(tag Tag, from uint64, each func([]byte) error) error {
+		return h.Records(context.Background(), tag, from, func(data []byte) error {
+			if tag == s.tag(h) {
+				given++
+			}
+			return each(data)
+		})
+	}}
+	limits := defaultMirrorLimits()
+	limits.strangerBytes = int64(10 * size)
+	m, err := mirrorWithin(context.Background(), all[0].options(h), src, limits)
+	must(t, err)
+	wantNamed(t, errors.Join(m.Problems...), ErrUnauthorised, "no record shows who writes this log")
+	if given > 12 {
+		t.Errorf("%d records were read", given)
+	}
+	if m.New != 1 {
+		t.Errorf("%d records were taken", m.New)
 	}
 }
 

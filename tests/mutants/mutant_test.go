@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -23,12 +24,13 @@ type mutant struct {
 	kills string
 }
 
-// all is every mutant.
+// all is every mutant, those of one package together.
 func all() (list []mutant) {
 	for _, part := range [][]mutant{ciphers(), keysMutants(), refsMutants(), mirrorMutants(), packMutants(), objectsMutants(),
 		folderMutants(), hostMutants(), apiMutants(), transportMutants(), pairingMutants(), repoMutants(), worktreeMutants()} {
 		list = append(list, part...)
 	}
+	slices.SortStableFunc(list, func(a, b mutant) int { return strings.Compare(a.group(), b.group()) })
 	return list
 }
 
