@@ -39,6 +39,66 @@ func TestFrameIsBoundToItsPlace(t *testing.T) {
 	}
 }
 
+// A sealed frame is read back before it is written, and must be what was to be sealed.
+func TestSealedFrameIsReadBack(t *testing.T) {
+	v := newVault(t)
+	s, err := v.PackSealer(v.Epoch(), [32]byte{1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	frame := sealFrame(s, nil, []byte("some plaintext"), ClassData, 1000)
+	was := bytes.Clone(frame)
+	if _, err := checkFrame(s, nil, frame, []byte("some plaintext"), ClassData, 1000); err != nil || !bytes.Equal(frame, was) {
+		t.Errorf("%v, changed %v", err, !bytes.Equal(frame, was))
+	}
+	if _, err := checkFrame(s, nil, frame, []byte("some plaintexu"), ClassData, 1000); !errors.Is(err, errSealCheck) {
+		t.Errorf("another plaintext: %v", err)
+	}
+	frame[len(frame)-1] ^= 1
+	if _, err := checkFrame(s, nil, frame, []byte("some plaintext"), ClassData, 1000); !errors.Is(err, errSealCheck) {
+		t.Errorf("a changed frame: %v", err)
+	}
+}
+
+// Trailer and index are sealed apart: a member's may say different things.
+func TestTrailerThatLies(t *testing.T) {
+	p := memoryPlace(t)
+	info := put(t, p.open(t), things(p.vault, 67, 5, 600))[0]
+	for name, lie := range map[string]func(*trailer){
+		"honest": func(*trailer) {}, "frames": func(t *trailer) { t.frames++ }, "class": func(t *trailer) { t.class = ClassData + ClassMeta - t.class },
+	} {
+		r, err := openPackFile(p.store, info.Name.Path(), p.vault)
+		if err != nil {
+			t.Fatal(err)
+		}
+		told, err := r.readTrailer()
+		if err != nil {
+			t.Fatal(err)
+		}
+		lie(&told)
+		data := make([]byte, r.size)
+		if err := readFull(r.file, data, 0); err != nil {
+			t.Fatal(err)
+		}
+		end := append(data[:r.size-trailerSize], r.salt[:]...)
+		data = r.sealer.SealCommitted(end, told.append(nil), trailerAAD(r.size))
+		if err := r.close(); err != nil {
+			t.Fatal(err)
+		}
+		overwrite(t, p.store, "incoming/forged", data)
+		forged, err := openPackFile(p.store, "incoming/forged", p.vault)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := forged.readIndex(); (err == nil) != (name == "honest") || err != nil && !errors.Is(err, errTrailer) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err := forged.close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // TestIndexWithWrongIDs is a pack that a malicious member sealed: all opens, but an ID is not that of its object.
 func TestIndexWithWrongIDs(t *testing.T) {
 	p := memoryPlace(t)

@@ -260,3 +260,56 @@ func TestRemoteAppendFaults(t *testing.T) {
 	}
 	t.Logf("proof row 3: %d faults while sending, 0 silent successes", cases)
 }
+
+// What was sent may arrive late, and a host may say for as long as it likes that it did not: so after a crash no other record
+// may be signed for the place of one that has left the machine.
+func TestCrashSignsNoPlaceTwice(t *testing.T) {
+	t.Parallel()
+	all, h := fleet(t, 2), newHost(t, 1)
+	d := newDevice(t, all[0].vault, 1)
+	d.push(h, "main", 1)
+	r := d.sync(h)
+	base, sent := d.disk.Snapshot(), map[place][]byte{}
+	d.disk.Record()
+	d.send = func(_ *host, records [][]byte, _ []Position) error {
+		for _, data := range records {
+			sent[placeOf(t, data)] = data
+		}
+		d.disk.Mark("sent")
+		return errAway
+	}
+	r = d.open(h)
+	if _, err := r.Append(context.Background(), move(r, "main", 2)); !errors.Is(err, errAway) {
+		t.Fatal(err)
+	}
+	states := 0
+	for crash := range memfs.Crashes(d.disk.Ops(), base, crashOptions()) {
+		if !slices.Contains(crash.Marks(), "sent") {
+			continue
+		}
+		states++
+		left := d.on(crash.Open())
+		left.send = func(h *host, records [][]byte, heads []Position) error {
+			for _, data := range records {
+				if first, twice := sent[placeOf(t, data)]; twice && !bytes.Equal(first, data) {
+					t.Errorf("%s: another record is signed for a place of which one was sent", crash)
+				}
+			}
+			return h.add(records, heads)
+		}
+		at := h.copy()
+		r := left.sync(at)
+		_, err := r.Append(context.Background(), move(r, "other", 3))
+		must(t, err)
+	}
+	if states == 0 {
+		t.Error("no crash after sending")
+	}
+}
+
+func placeOf(t *testing.T, data []byte) place {
+	t.Helper()
+	h, _, err := DecodeHeader(data)
+	must(t, err)
+	return place{h.Tag, h.Seq}
+}

@@ -81,7 +81,7 @@ func refsMutants() []mutant {
 	if _, err := s.File.Write(data); err != nil {
 		return err
 	}
-	return s.CommitNoDirSync(outboxName(rec.Tag, rec.Seq))`, "refs TestRemoteAppendCrashes|TestCrashes"},
+	return s.CommitNoDirSync(outboxName(rec.Tag, rec.Seq))`, "refs TestCrashSignsNoPlaceTwice"},
 		{"pending record is signed anew", "refs/send.go", `	for _, p := range r.pending {
 		prev, started, size = p.rec.Position(), true, size+len(p.data)
 	}`, `	for _, p := range r.pending {
