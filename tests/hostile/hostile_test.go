@@ -26,6 +26,8 @@ type behaviour struct {
 	shows func(w *world) state
 	// evidence says that after an outcome of security something must be kept in local/evidence.
 	evidence bool
+	// forked says that the evidence is a record, for whoever knows the other one.
+	forked bool
 	// after is what the verb must come to when the host is honest again; nil: ok.
 	after map[string][]string
 	// deaf says that a push can be acknowledged and never be there: only verify --remote finds out.
@@ -100,7 +102,7 @@ func (c *hostileCase) run(ctx context.Context) (outcome string, faults []string)
 		c.pushed(ctx, j, m)
 	}
 	if outcome == security && c.evidence {
-		j.evidence()
+		j.evidence(c.forked && c.verb.name != vClone)
 	}
 	faults = j.faults
 

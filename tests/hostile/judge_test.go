@@ -153,6 +153,9 @@ func (w *world) judge(ctx context.Context, verb string, m *machine, before pictu
 	j.branches(shown)
 	j.work(shown)
 	j.restored(ctx, shown)
+	if verb == vClone && shown == nil && j.after.vault && len(j.after.branches) == 0 && m.cloned() {
+		j.fault("a clone that failed and has nothing counts as complete")
+	}
 	if j.after.vault {
 		err := j.after.verify
 		if (spoiled || verb == vHeal && shown == nil) && classOf(err) == damage {
@@ -311,10 +314,18 @@ func (j *judgement) sent(c *capture) {
 	}
 }
 
-// evidence checks that something is kept that proves what the host did.
-func (j *judgement) evidence() {
-	if j.after.vault && len(names(j.w.t, j.m.places.Vault, "local/evidence")) == 0 {
+// evidence checks that something is kept that proves what the host did: of a fork, the other record.
+func (j *judgement) evidence(forked bool) {
+	if !j.after.vault {
+		return
+	}
+	kept := names(j.w.t, j.m.places.Vault, "local/evidence")
+	if len(kept) == 0 {
 		j.fault("no evidence was kept")
+	}
+	isRecord := func(name string) bool { return !strings.HasSuffix(name, ".json") }
+	if forked && !slices.ContainsFunc(kept, isRecord) {
+		j.fault("a log was forked, and the record that proves it was not kept: %q", kept)
 	}
 }
 

@@ -216,7 +216,12 @@ func rollbacks() []behaviour {
 func forks() []behaviour {
 	return []behaviour{
 		{name: "fork of a known record", after: map[string][]string{vPush: {ok, security}, vClone: {security}}, what: "shows bob's log with another first record than the client knows, signed by bob's own log key",
-			must: everywhere(security), evidence: true, lie: grafted("bob", func(w *world) *memfs.Memory { return w.fork1.disk })},
+			must: everywhere(security), evidence: true, forked: true, lie: grafted("bob", func(w *world) *memfs.Memory { return w.fork1.disk })},
+		{name: "fork of a known record, and nothing else", what: "shows what the client knows, but for bob's first record, of which it shows another",
+			must: everywhere(security), evidence: true, forked: true, after: map[string][]string{vPush: {ok, security}, vClone: {security}},
+			lie: served(func(c *hostileCase) *memfs.Memory {
+				return graft(c.t, c.w.state("removed").disk, c.w.fork1.disk, c.w.logs["bob"])
+			})},
 		{name: "fork of a seen record", after: everywhere(security), what: "shows bob's second record other than carol has seen it", must: everywhere(security), evidence: true,
 			lie: grafted("bob", func(w *world) *memfs.Memory { return w.fork2.disk })},
 		{name: "fork of something new", deaf: true, what: "shows this client one second record of bob's, and others another: seen when the two are compared",

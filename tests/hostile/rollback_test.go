@@ -293,7 +293,7 @@ func (s *saga) serve(ctx context.Context, c served8) (outcome string, faults []s
 		j.fault("the members are others than before")
 	}
 	if c.forked > 0 && c.forked <= c.at {
-		j.evidence()
+		j.evidence(true)
 	}
 	return outcome, append(faults, j.faults...)
 }
