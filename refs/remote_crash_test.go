@@ -268,7 +268,7 @@ func TestCrashSignsNoPlaceTwice(t *testing.T) {
 	all, h := fleet(t, 2), newHost(t, 1)
 	d := newDevice(t, all[0].vault, 1)
 	d.push(h, "main", 1)
-	r := d.sync(h)
+	d.sync(h)
 	base, sent := d.disk.Snapshot(), map[place][]byte{}
 	d.disk.Record()
 	d.send = func(_ *host, records [][]byte, _ []Position) error {
@@ -278,7 +278,7 @@ func TestCrashSignsNoPlaceTwice(t *testing.T) {
 		d.disk.Mark("sent")
 		return errAway
 	}
-	r = d.open(h)
+	r := d.open(h)
 	if _, err := r.Append(context.Background(), move(r, "main", 2)); !errors.Is(err, errAway) {
 		t.Fatal(err)
 	}

@@ -75,6 +75,7 @@ type healing struct {
 	talk      *conversation
 	storeID   refs.StoreID // of the local store
 	there     cloneFiles   // rosters, keyrings and slots of the remote that fit their names
+	caught    bool         // the remote's logs show that somebody changed history
 	view      *refs.View   // of the remote; nil if its logs say nothing
 	live      []refs.Pack  // what the records of the remote name
 	copies    map[[32]byte]uint64
@@ -104,7 +105,10 @@ func (f *healing) run(ctx context.Context) error {
 			return err
 		}
 	}
-	if len(f.result.RemoteLost) > 0 {
+	switch {
+	case f.caught:
+		return &kindError{ErrSecurity, "the logs of the remote are not what was seen there, as named: that is no damage, and is not repaired", nil}
+	case len(f.result.RemoteLost) > 0:
 		return ErrDamaged
 	}
 	return nil

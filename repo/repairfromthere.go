@@ -102,8 +102,10 @@ func (f *healing) learn(ctx context.Context) error {
 	}
 	if err != nil {
 		f.lostThere("its logs say nothing: %v", err)
+		f.caught = isSecurity(err)
 	}
 	for _, p := range unique(c.problems) {
+		f.caught = f.caught || isSecurity(p)
 		f.lostThere("%v", p)
 	}
 	for _, p := range f.live {

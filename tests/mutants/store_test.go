@@ -66,7 +66,10 @@ func objectsMutants() []mutant {
 		{"short name of the vault", "objects/name.go", `	return folded == ".evault" || isShortVaultName(folded)`, `	return folded == ".evault" || isShortVaultName("")`,
 			"objects TestValidateName"},
 		{"stream of the vault", "objects/name.go", `		if r == ':' || r == '\\' { // a stream, or a path on Windows`, `		if r == 0 {`, "objects TestValidateName"},
-		{"names of a tree out of order", "objects/tree.go", `		return malformed("name %q is out of order", name)`, `		return nil`, "objects TestTreesThatLie|TestDecodeTreeRefused"},
+		{"names of a tree out of order", "objects/tree.go", `	if !r.first && r.last >= name {`, `	if !r.first && r.last >= name && name == "" {`,
+			"objects TestTreesThatLie|TestDecodeTreeRefused"},
+		{"sums of a tree beyond their limits", "objects/tree.go", `	if r.entries > MaxTotalEntries || r.bytes > MaxTotalBytes {`, `	if r.entries > MaxTotalEntries<<2 || r.bytes > MaxTotalBytes {`,
+			"objects TestDecodeTreeRefused"},
 		{"directory with more than it says", "objects/tree_read.go", `(d.entries > d.want.Entries || d.bytes > d.want.Bytes) {`, `d.entries > 1<<40 {`,
 			"objects TestBudgetHolds|TestTreesThatLie"},
 		{"directory with less than it says", "objects/tree_read.go", `	if err == nil && (sum.Entries != ref.Entries || sum.Bytes != ref.Bytes) {`,
@@ -74,11 +77,8 @@ func objectsMutants() []mutant {
 		{"node of any level", "objects/tree_read.go", `	if level >= 0 && int(r.level) != level {`, `	if level >= 0 && int(r.level) > 1<<20 {`, "objects TestTreesThatLie|TestCyclesEnd"},
 		{"node's sums not compared", "objects/tree_read.go", `	if want != nil && (r.count != want.Count || r.entries != want.Entries || r.bytes != want.Bytes) {`,
 			`	if want != nil && r.count > want.Count {`, "objects TestTreesThatLie"},
-		{"file list of any level", "objects/filelist.go", `		return malformed("file list node of level %d", level)`, `		return nil`, "objects TestDecodeFileListRefused|TestFileListLies"},
-		{"extent of no bytes", "objects/filelist.go", `		return x, malformed("extent of no bytes")`, `		return x, nil`, "objects TestDecodeFileListRefused|TestFileListLies"},
-		{"extended attributes of any size", "objects/entry_decode.go", `		value := d.Bytes(d.Uvarint(room, "extended attributes"), "extended attribute")`,
-			`		value := d.Bytes(d.Uvarint(1<<40, "extended attributes"), "extended attribute")`, "objects TestDecodeEntryRefused"},
-		{"inline content of any size", "objects/entry_decode.go", `		if e.Size > MaxInline {`, `		if e.Size > 1<<40 {`, "objects TestDecodeEntryRefused"},
+		{"file list of any level", "objects/filelist.go", `	case level > MaxListLevel:`, `	case level > MaxListLevel+9:`, "objects TestDecodeFileListRefused|TestFileListLies"},
+		{"extent of no bytes", "objects/filelist.go", `	case x.Length == 0:`, `	case x.Length == 0 && x.Hole:`, "objects TestDecodeFileListRefused|TestFileListLies"},
 	}
 }
 
