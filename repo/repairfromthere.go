@@ -102,16 +102,27 @@ func (f *healing) learn(ctx context.Context) error {
 	}
 	if err != nil {
 		f.lostThere("its logs say nothing: %v", err)
-		f.caught = isSecurity(err)
+		f.accuse(err)
 	}
 	for _, p := range unique(c.problems) {
-		f.caught = f.caught || isSecurity(p)
 		f.lostThere("%v", p)
+		f.accuse(p)
 	}
 	for _, p := range f.live {
 		f.copies[p.Name] = p.Size
 	}
 	return nil
+}
+
+// accuse keeps the evidence where a problem, still there after the mending, means that somebody changed history.
+func (f *healing) accuse(problem error) {
+	if !isSecurity(problem) {
+		return
+	}
+	f.caught = true
+	if err := f.talk.keepEvidence(problem); err != nil {
+		f.repo.notes = append(f.repo.notes, fmt.Sprintf("evidence could not be kept: %v", err))
+	}
 }
 
 // mendFiles sends the rosters, keyrings and slots that are damaged or gone there.

@@ -97,6 +97,9 @@ func (c *hostileCase) run(ctx context.Context) (outcome string, faults []string)
 	}
 	j := c.w.judge(ctx, c.verb.name, m, before, shownIf(err == nil, shows), c.spoiled)
 	c.outcome(j, err, outcome)
+	if err != nil && c.verb.name == vClone {
+		j.unfinished()
+	}
 	j.sent(c.l.sent)
 	if err == nil && c.verb.name == vPush && !c.deaf {
 		c.pushed(ctx, j, m)

@@ -137,6 +137,13 @@ func (j *judgement) fault(format string, args ...any) {
 	j.faults = append(j.faults, fmt.Sprintf(format, args...))
 }
 
+// unfinished holds that a clone that failed can go on.
+func (j *judgement) unfinished() {
+	if j.after.vault && len(j.after.branches) == 0 && j.m.cloned() {
+		j.fault("a clone that failed and has nothing counts as complete")
+	}
+}
+
 // judge compares a machine with what it was. shown are the branches that a success must have brought; nil if it failed.
 func (w *world) judge(ctx context.Context, verb string, m *machine, before picture, shown map[string]objects.ID, spoiled bool) *judgement {
 	j := &judgement{w: w, verb: verb, before: before, m: m}
@@ -153,9 +160,6 @@ func (w *world) judge(ctx context.Context, verb string, m *machine, before pictu
 	j.branches(shown)
 	j.work(shown)
 	j.restored(ctx, shown)
-	if verb == vClone && shown == nil && j.after.vault && len(j.after.branches) == 0 && m.cloned() {
-		j.fault("a clone that failed and has nothing counts as complete")
-	}
 	if j.after.vault {
 		err := j.after.verify
 		if (spoiled || verb == vHeal && shown == nil) && classOf(err) == damage {
