@@ -396,6 +396,12 @@ func (p *pushing) lostPacks(ctx context.Context, live []refs.Pack) (lost []refs.
 		return nil, err
 	}
 	nowhere := slices.DeleteFunc(slices.Clone(lost), func(q refs.Pack) bool { return here[q.Name] })
+	if len(nowhere) > 0 { // the list may be older than the records: another device has sent these meanwhile
+		if err := p.list(ctx, nowhere); err != nil {
+			return nil, err
+		}
+		nowhere = slices.DeleteFunc(nowhere, func(q refs.Pack) bool { return p.sent[q.Name] })
+	}
 	if len(nowhere) > 0 {
 		p.suspect(&refs.MissingPacksError{Missing: nowhere, Total: len(live)})
 	}
@@ -407,13 +413,28 @@ func (p *pushing) listSent(ctx context.Context) error {
 	if p.sent != nil {
 		return nil
 	}
+	p.sent = map[[32]byte]bool{}
+	err := p.list(ctx, nil)
+	if err != nil {
+		p.sent = nil
+	}
+	return err
+}
+
+// list asks which packs are at the remote, and believes it of those wanted; of all where none are named.
+func (p *pushing) list(ctx context.Context, wanted []refs.Pack) error {
 	there, err := p.store.Packs(ctx)
 	if err != nil {
 		return fmt.Errorf("listing the packs of %s: %w", p.name, err)
 	}
-	p.sent = make(map[[32]byte]bool, len(there))
+	names := map[[32]byte]bool{}
+	for _, q := range wanted {
+		names[q.Name] = true
+	}
 	for _, t := range there {
-		p.sent[t.Name] = true
+		if wanted == nil || names[t.Name] {
+			p.sent[t.Name] = true
+		}
 	}
 	return nil
 }
