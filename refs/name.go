@@ -24,6 +24,33 @@ func ValidateBranchName(branch string) error {
 	return ValidateRefName(headsPrefix + branch)
 }
 
+// ValidateTagName checks the name of a tag without "tags/" in front. Besides what ValidateRefName says, it must mean nothing
+// else as a revision: not begin with "-" or with the beginning of a full ref name ("heads/", "tags/", "remotes/", "refs/"), not
+// be HEAD or @, and not look like the beginning of an ID: 8 to 64 hexadecimal digits. The error is ErrName.
+func ValidateTagName(tag string) error {
+	if why := tagNameFault(tag); why != "" {
+		return fmt.Errorf("%w: a tag cannot be called %.300q: it %s", ErrName, tag, why)
+	}
+	return ValidateRefName("tags/" + tag)
+}
+
+func tagNameFault(tag string) string {
+	switch {
+	case strings.HasPrefix(tag, "-"):
+		return "would be taken for a flag"
+	case tag == "HEAD" || tag == "@":
+		return "means where the work tree is"
+	case len(tag) >= 8 && len(tag) <= 64 && strings.Trim(tag, "0123456789abcdef") == "":
+		return "would be taken for the beginning of an ID"
+	}
+	for _, prefix := range []string{headsPrefix, "tags/", "remotes/", "refs/"} {
+		if strings.HasPrefix(tag, prefix) {
+			return "begins like the full name of a ref"
+		}
+	}
+	return ""
+}
+
 // headsPrefix begins the full name of every branch.
 const headsPrefix = "heads/"
 

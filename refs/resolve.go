@@ -3,17 +3,22 @@ package refs
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	"evault/objects"
 )
 
 // view turns the dots into refs. Where several are left for a name, one wins if its commit descends from all others;
-// otherwise the ref has diverged.
+// otherwise the ref has diverged. A tag does not move forward, so different ones never agree.
 func (f *fold) view(own Tag, clone CloneID, descends func(newer, older objects.ID) (bool, error)) (*View, error) {
 	v := &View{refs: make([]Ref, 0, len(f.dots))}
 	for name, dots := range f.dots {
 		ids := f.candidates(dots, own)
-		winner, ok, err := newest(ids, descends)
+		comes := descends
+		if strings.HasPrefix(name, "tags/") {
+			comes = nil
+		}
+		winner, ok, err := newest(ids, comes)
 		if err != nil {
 			return nil, err
 		}

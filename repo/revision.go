@@ -105,7 +105,7 @@ func (r *Repository) resolveBase(ctx context.Context, name string) (objects.ID, 
 	}
 	for _, full := range []string{name, branchPrefix + name, tagPrefix + name, trackingPrefix + name, strings.TrimPrefix(name, "refs/")} {
 		if id, ok := view.Ref(full); ok {
-			return r.peel(ctx, id)
+			return r.peelRef(ctx, full, id)
 		}
 	}
 	if id, err := r.resolvePrefix(ctx, name); err != nil || !id.IsZero() {
@@ -114,28 +114,7 @@ func (r *Repository) resolveBase(ctx context.Context, name string) (objects.ID, 
 	return objects.ID{}, fmt.Errorf("%w %q%s", ErrUnknownRevision, name, r.suggest(name))
 }
 
-// peel follows a tag object to its commit.
-func (r *Repository) peel(ctx context.Context, id objects.ID) (objects.ID, error) {
-	db, err := r.database()
-	if err != nil {
-		return id, err
-	}
-	for range maxTagDepth {
-		data, err := db.Get(ctx, id, objects.KindTag)
-		if err != nil {
-			return id, nil // a commit; whoever loads it as one sees any fault
-		}
-		t, err := objects.DecodeTag(data)
-		if err != nil {
-			return id, fmt.Errorf("tag %s: %w", id.Short(), err)
-		}
-		id = t.Target
-	}
-	return id, fmt.Errorf("%w: tags nested deeper than %d", ErrDamaged, maxTagDepth)
-}
-
 const (
-	maxTagDepth    = 8
 	minPrefix      = 8
 	prefixExamples = 5
 )
