@@ -60,7 +60,7 @@ func (a *app) behindProgress(w io.Writer, isTerminal bool) io.Writer {
 func (a *app) run(ctx context.Context, args []string) int {
 	root := newRoot(a)
 	root.SetArgs(withCounts(root, args))
-	err := root.ExecuteContext(ctx)
+	err := asUnknownVerb(root, root.ExecuteContext(ctx))
 	a.screen.clear()
 	if flushErr := a.finishOutput(); err == nil {
 		err = flushErr

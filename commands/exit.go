@@ -134,6 +134,7 @@ type exitKind struct {
 // classify gives an error's exit code and hint.
 func classify(err error) (code int, hint string) {
 	var usage *usageError
+	var verb *unknownVerbError
 	var done reported
 	var dirty *repo.DirtyError
 	var conflict *repo.MergeConflictError
@@ -144,8 +145,8 @@ func classify(err error) (code int, hint string) {
 		return int(done), ""
 	case errors.As(err, &usage):
 		return exitUsage, usageHint(usage)
-	case strings.HasPrefix(err.Error(), "unknown command "): // cobra has no type for it
-		return exitUsage, unknownVerbHint(err)
+	case errors.As(err, &verb):
+		return exitUsage, unknownVerbHint(verb.verb)
 	case errors.As(err, &dirty):
 		return exitConflict, hintDirty
 	case errors.As(err, &conflict):
@@ -160,9 +161,7 @@ func classify(err error) (code int, hint string) {
 }
 
 // unknownVerbHint says what to use instead of a verb that git has, as far as there is something.
-func unknownVerbHint(err error) string {
-	_, rest, _ := strings.Cut(err.Error(), `"`)
-	verb, _, _ := strings.Cut(rest, `"`)
+func unknownVerbHint(verb string) string {
 	if hint, ok := habitHints()[verb]; ok {
 		return hint
 	}
@@ -239,11 +238,6 @@ func (a *app) damageHint() string {
 // sentence is an error's text for people.
 func sentence(err error) string {
 	text := strings.TrimRight(err.Error(), "\n")
-	if rest, ok := strings.CutPrefix(text, "unknown command "); ok {
-		rest = strings.Replace(rest, ` for "evault"`, "", 1)
-		rest = strings.Replace(rest, "\n\nDid you mean this?\n", "; did you mean", 1)
-		return "unknown verb " + strings.Join(strings.Fields(rest), " ")
-	}
 	if text == repo.ErrSecurity.Error() { // a word is no sentence
 		return "there are signs that somebody has changed history, as named"
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"evault/internal/nearest"
 	"evault/internal/vfs"
 	"evault/keys"
 	"evault/remote"
@@ -113,7 +114,7 @@ stays a member of its vaults: "evault device remove" ends that. It is remembered
 			return a.updatePeers(*config, func(c *host.Config) (*host.Peer, error) {
 				p := c.Peer(args[0])
 				if p == nil {
-					return nil, fmt.Errorf("%w: %s", host.ErrUnknownPeer, quoted(args[0]))
+					return nil, unknownPeer(c, args[0])
 				}
 				p.Revoked = true
 				return p, nil
@@ -174,13 +175,25 @@ func (o *peerAddOptions) peer(name, id string) (p host.Peer, err error) {
 	return p, nil
 }
 
+// unknownPeer names the peers that may have been meant.
+func unknownPeer(c *host.Config, name string) error {
+	near := nearest.Matches(name, func(yield func(string) bool) {
+		for _, p := range c.Peers {
+			if !yield(p.Name) {
+				return
+			}
+		}
+	}, maxMeant)
+	return fmt.Errorf("%w: %s%s", host.ErrUnknownPeer, quoted(name), didYouMean(near))
+}
+
 // changePeer changes one peer that is let in.
 func (a *app) changePeer(config, name string, change func(*host.Peer)) error {
 	return a.updatePeers(config, func(c *host.Config) (*host.Peer, error) {
 		p := c.Peer(name)
 		switch {
 		case p == nil:
-			return nil, fmt.Errorf("%w: %s", host.ErrUnknownPeer, quoted(name))
+			return nil, unknownPeer(c, name)
 		case p.Revoked:
 			return nil, fmt.Errorf("peer %s is revoked; \"evault peer add\" lets it in again", name)
 		}

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"evault/internal/nearest"
 )
 
 const rootLong = `evault is git for files that nobody else may read: it commits a folder of any files
@@ -38,11 +40,13 @@ func newRoot(a *app) *cobra.Command {
 		SilenceUsage:      true,
 		PersistentPreRunE: a.prepare,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
+
+		DisableSuggestions: true, // asUnknownVerb makes them
 	}
 	root.SetIn(a.env.Stdin)
 	root.SetOut(a.out)
 	root.SetErr(a.env.Stderr)
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return &usageError{cmd.CommandPath(), err} })
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return &usageError{cmd.CommandPath(), nearFlags(cmd, err)} })
 	a.addGlobalFlags(root)
 	root.AddCommand(a.verbs()...)
 	return root
@@ -78,7 +82,8 @@ func group(use, short, long, example string, verbs ...*cobra.Command) *cobra.Com
 				names = append(names, sub.Name())
 			}
 			if len(args) > 0 {
-				err := fmt.Errorf("%s: unknown verb %q (there are %s)", cmd.Name(), args[0], strings.Join(names, ", "))
+				near := didYouMean(nearest.Matches(args[0], verbNames(cmd), maxMeant))
+				err := fmt.Errorf("%s: unknown verb %q (there are %s)%s", cmd.Name(), args[0], strings.Join(names, ", "), near)
 				return &usageError{cmd.CommandPath(), habitError{cmd.Name() + " " + args[0], err}}
 			}
 			return usagef(cmd, "%s needs one of %s", cmd.Name(), strings.Join(names, ", "))

@@ -87,7 +87,7 @@ func (r *Repository) checkOnDisk(index *worktree.Index, paths []string) error {
 		} else if !isGone(err) && !errors.Is(err, vfs.ErrEscapes) {
 			return fmt.Errorf("%s: %w", p, err)
 		}
-		return fmt.Errorf("%s: %w in the work tree", p, ErrPathNotFound)
+		return fmt.Errorf("%s: %w in the work tree%s", display(p), ErrPathNotFound, r.nearOnDisk(index, p))
 	}
 	return nil
 }
@@ -261,7 +261,7 @@ func removalOf(index *worktree.Index, o RemoveOptions) (files, folders []string,
 		d, ok := index.Dir(p)
 		switch {
 		case !ok:
-			return nil, nil, fmt.Errorf("%s: %w: it is not tracked", display(p), ErrPathNotFound)
+			return nil, nil, fmt.Errorf("%s: %w: it is not tracked%s", display(p), ErrPathNotFound, nearTracked(index, p))
 		case !o.Recursive:
 			return nil, nil, usagef("%s is a folder: use -r to remove it with all that is in it", display(p))
 		}
@@ -388,7 +388,7 @@ func (r *Repository) checkMove(index *worktree.Index, source, target string, for
 	case source == "":
 		return usagef("the root of the work tree cannot be moved")
 	case !index.Tracked(source):
-		return fmt.Errorf("%s: %w: it is not tracked", source, ErrPathNotFound)
+		return fmt.Errorf("%s: %w: it is not tracked%s", display(source), ErrPathNotFound, nearTracked(index, source))
 	case isUnder(target, VaultDir):
 		return usagef("%s belongs to the vault", target)
 	case isUnder(target, source):

@@ -107,7 +107,7 @@ func (r *Repository) checkKnown(index *worktree.Index, o CommitOptions) error {
 		if isFile || isFolder || p == "" {
 			continue
 		}
-		return fmt.Errorf("%s: %w: it is not tracked (evault add tracks it)", p, ErrPathNotFound)
+		return fmt.Errorf("%s: %w: it is not tracked (evault add tracks it)%s", display(p), ErrPathNotFound, nearTracked(index, p))
 	}
 	return nil
 }

@@ -107,7 +107,14 @@ func findConfigKey(name string) (ConfigKey, error) {
 			return k, nil
 		}
 	}
-	return ConfigKey{}, usagef("unknown configuration key %q (evault config list -v shows them all)", name)
+	near := nearName(name, func(yield func(string) bool) {
+		for _, k := range ConfigKeys() {
+			if !yield(k.Name) {
+				return
+			}
+		}
+	})
+	return ConfigKey{}, usagef("unknown configuration key %q%s (evault config list -v shows them all)", name, near)
 }
 
 // ReadConfig reads the config.toml of one folder. A file that is not there is an empty configuration; one with a key that

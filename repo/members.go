@@ -86,7 +86,14 @@ func (r *Repository) FindDevice(which string) (DeviceInfo, error) {
 	}
 	switch len(found) {
 	case 0:
-		return DeviceInfo{}, fmt.Errorf("%q: %w (evault device list shows them)", which, ErrNoSuchDevice)
+		near := nearName(which, func(yield func(string) bool) {
+			for _, d := range r.Devices() {
+				if d.State == DeviceMember && !yield(d.Label) {
+					return
+				}
+			}
+		})
+		return DeviceInfo{}, fmt.Errorf("%q: %w%s (evault device list shows them)", which, ErrNoSuchDevice, near)
 	case 1:
 		return found[0], nil
 	}

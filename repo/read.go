@@ -25,7 +25,7 @@ func (r *Repository) lookup(ctx context.Context, id objects.ID, c *objects.Commi
 	}
 	e, err := objects.Lookup(ctx, r.db, c.Tree, name)
 	if errors.Is(err, objects.ErrNoPath) {
-		return nil, fmt.Errorf("%s in commit %s: %w", name, id.Short(), ErrPathNotFound)
+		return nil, fmt.Errorf("%s in commit %s: %w%s", display(name), id.Short(), ErrPathNotFound, r.nearInCommit(ctx, c, name))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s in commit %s: %w", name, id.Short(), err)

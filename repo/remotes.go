@@ -188,7 +188,8 @@ func (r *Repository) findRemote(name string) (RemoteConfig, error) {
 	if len(r.config.Remotes) == 0 {
 		return known, usagef("there is no remote %q: \"evault remote add %s URL\" makes it known", name, name)
 	}
-	return known, usagef("there is no remote %q (there are %s)", name, strings.Join(slices.Sorted(maps.Keys(r.config.Remotes)), ", "))
+	near := nearName(name, maps.Keys(r.config.Remotes))
+	return known, usagef("there is no remote %q%s (there are %s)", name, near, strings.Join(slices.Sorted(maps.Keys(r.config.Remotes)), ", "))
 }
 
 // defaultRemote is the remote of a verb that names none: the only one, or the one called origin.
