@@ -25,11 +25,20 @@ const messageHelp = `
 `
 
 // editMessage lets the user write a message, with a start to change and a summary to look at.
-func (a *app) editMessage(ctx context.Context, v *openVault, start, summary string) (message string, err error) {
+func (a *app) editMessage(ctx context.Context, v *openVault, start, summary string) (string, error) {
 	text := start + messageHelp
 	for line := range strings.SplitSeq(strings.TrimRight(summary, "\n"), "\n") {
 		text += "# " + line + "\n"
 	}
+	message, err := a.editText(ctx, v, text)
+	if err == nil && message == "" {
+		return "", errors.New("the message is empty, so nothing was committed")
+	}
+	return message, err
+}
+
+// editText lets the user change a text and gives what is left of it without comments.
+func (a *app) editText(ctx context.Context, v *openVault, text string) (edited string, err error) {
 	if err := vfs.Publish(v.places.Vault, messageName, []byte(text), 0o600); err != nil {
 		return "", err
 	}
@@ -42,14 +51,10 @@ func (a *app) editMessage(ctx context.Context, v *openVault, start, summary stri
 		return "", err
 	}
 	defer f.Close()
-	edited, err := readLimited(f, 2*objects.MaxMessage)
-	if err != nil {
+	if edited, err = readLimited(f, 2*objects.MaxMessage); err != nil {
 		return "", err
 	}
-	if message = cleanMessage(edited); message == "" {
-		return "", errors.New("the message is empty, so nothing was committed")
-	}
-	return message, nil
+	return cleanMessage(edited), nil
 }
 
 func (a *app) runEditor(ctx context.Context, file string) error {

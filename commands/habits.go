@@ -34,7 +34,6 @@ func habitHints() map[string]string {
 		"rev-parse":    "\"evault show --json REV\" gives the full ID",
 		"revert":       "\"evault undo\" takes back the last operation, \"evault restore --source REV PATH\" brings back older files",
 		"stash":        "\"evault switch -c NAME\" and \"evault commit\" put work aside on a branch",
-		"tag":          "there are no tags yet; \"evault branch NAME REV\" names a commit, \"evault commit --label KEY=VALUE\" labels one",
 		"unstage":      "there is no staging area; \"evault rm --cached PATH\" takes back an add",
 		"update-index": "there is no staging area",
 		"worktree":     "\"evault restore --source REV --to DIR .\" writes a commit into another folder",
@@ -53,8 +52,8 @@ func flagHints() map[string]string {
 	return map[string]string{
 		"push u": upstream, "push set-upstream": upstream,
 		"push f": force, "push force": force, "push force-with-lease": force,
-		"push tags": "there are no tags yet; \"evault push --all\" pushes every branch", "push mirror": "\"evault push --all\" pushes every branch",
-		"fetch all": "\"evault fetch --all-remotes\"", "fetch p": pruned, "fetch prune": pruned,
+		"push mirror": "\"evault push --all\" pushes every branch",
+		"fetch all":   "\"evault fetch --all-remotes\"", "fetch p": pruned, "fetch prune": pruned,
 		"pull r": merges, "pull rebase": merges, "pull no-rebase": merges, "pull ff": merges,
 		"pull all":    "\"evault fetch --all-remotes\", then \"evault pull REMOTE\"",
 		"clone depth": "a clone takes the whole history", "clone mirror": "\"evault clone --bare\" takes every branch",
@@ -83,18 +82,26 @@ func groupHints() map[string]string {
 // counted matches git's short way to bound a list: "log -3".
 var counted = regexp.MustCompile(`^-[0-9]+$`)
 
-// withCounts turns "-3" into "-n3" for a verb that has -n N, up to "--".
+// countedLines matches git's short way to list tags with so many lines.
+var countedLines = regexp.MustCompile(`^-n[0-9]+$`)
+
+// withCounts turns "-3" into "-n3" for a verb that has -n N, and "-n3" into "--lines=3" for one whose -n needs no number, up
+// to "--".
 func withCounts(root *cobra.Command, args []string) []string {
 	cmd, _, err := root.Find(args)
-	if err != nil || cmd.Flags().Lookup("number") == nil {
+	if err != nil || cmd.Flags().Lookup("number") == nil && cmd.Flags().Lookup("lines") == nil {
 		return args
 	}
+	hasLines := cmd.Flags().Lookup("lines") != nil
 	out := append([]string(nil), args...)
 	for i, arg := range out {
 		if arg == "--" {
 			break
 		}
-		if counted.MatchString(arg) {
+		switch {
+		case hasLines && countedLines.MatchString(arg):
+			out[i] = "--lines=" + arg[2:]
+		case !hasLines && counted.MatchString(arg):
 			out[i] = "-n" + arg[1:]
 		}
 	}

@@ -47,7 +47,7 @@ func (r *Repository) Log(ctx context.Context, o LogOptions, each func(*LogEntry)
 			return err
 		}
 	}
-	names := r.refNames()
+	names := r.refNames(ctx)
 	if !o.Reverse {
 		return w.run(ctx, o, names, each)
 	}
@@ -185,8 +185,8 @@ func (q *commitQueue) Pop() any {
 	return e
 }
 
-// refNames lists, for each commit that a ref points at, what to call it beside its ID.
-func (r *Repository) refNames() map[objects.ID][]string {
+// refNames lists, for each commit that a ref leads to, what to call it beside its ID.
+func (r *Repository) refNames(ctx context.Context) map[objects.ID][]string {
 	view := r.refs.View()
 	names := map[objects.ID][]string{}
 	if view.Head.Branch == "" && !view.Head.Commit.IsZero() {
@@ -198,12 +198,16 @@ func (r *Repository) refNames() map[objects.ID][]string {
 			names[id] = append([]string{"HEAD -> " + branch}, names[id]...)
 		case isBranch:
 			names[id] = append(names[id], branch)
-		case strings.HasPrefix(name, tagPrefix):
-			names[id] = append(names[id], "tag: "+strings.TrimPrefix(name, tagPrefix))
+		case isTag(name): // below
 		case strings.HasPrefix(name, trackingPrefix):
 			names[id] = append(names[id], strings.TrimPrefix(name, trackingPrefix))
 		default:
 			names[id] = append(names[id], name)
+		}
+	}
+	for id, tags := range r.tagTargets(ctx) {
+		for _, tag := range tags {
+			names[id] = append(names[id], "tag: "+tag)
 		}
 	}
 	return names

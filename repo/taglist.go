@@ -60,6 +60,17 @@ func (r *Repository) Tags(ctx context.Context, o TagListOptions) ([]TagInfo, err
 	return list, nil
 }
 
+// TagNames gives the names of all tags, ascending, without looking at what they point at.
+func (r *Repository) TagNames() []string {
+	var names []string
+	for full := range r.refs.View().All() {
+		if name, ok := strings.CutPrefix(full, tagPrefix); ok {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
 // Tag describes one tag; with a wrong signature, or one that fits another name, the error is ErrSecurity.
 func (r *Repository) Tag(ctx context.Context, name string) (*TagInfo, error) {
 	short := strings.TrimPrefix(name, tagPrefix)
