@@ -7,6 +7,7 @@
 //	go run ./tests/bench -evault bin/evault                     Debian's linux-source-6.1 if it is there, else the Go tree
 //	go run ./tests/bench -evault bin/evault -v1 DIR -v2 DIR     two versions of your own
 //	go run ./tests/bench -evault bin/evault -remotes            pushes and clones only
+//	go run ./tests/bench -evault bin/evault -history            version control only: log, blame, diff, merge, switch
 //	go run ./tests/bench -evault bin/evault -scale              how cost grows: a million files
 package main
 
@@ -33,6 +34,7 @@ type config struct {
 	peers    int
 
 	onlyRemotes bool
+	onlyHistory bool
 }
 
 func main() {
@@ -49,6 +51,7 @@ func main() {
 	flag.IntVar(&c.records, "records", 10_000, "with -scale: number of packs, and of records of them, in a remote")
 	flag.IntVar(&c.peers, "peers", 50, "with -scale: number of devices that push and fetch at once")
 	flag.BoolVar(&c.onlyRemotes, "remotes", false, "only what has to do with remotes")
+	flag.BoolVar(&c.onlyHistory, "history", false, "only version control, side by side with git")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -81,8 +84,11 @@ func run(ctx context.Context, c config) (err error) {
 			b.tools = append(b.tools, t)
 		}
 	}
-	if c.onlyRemotes {
+	switch {
+	case c.onlyRemotes:
 		return b.remotes()
+	case c.onlyHistory:
+		return b.history()
 	}
 	if err := b.trees(); err != nil {
 		return err
@@ -92,5 +98,8 @@ func run(ctx context.Context, c config) (err error) {
 			return err
 		}
 	}
-	return b.remotes()
+	if err := b.remotes(); err != nil {
+		return err
+	}
+	return b.history()
 }
