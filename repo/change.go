@@ -22,6 +22,8 @@ const (
 	Missing     ChangeKind = '!' // tracked and gone from the disk
 	Untracked   ChangeKind = '?'
 	Ignored     ChangeKind = 'I'
+	Renamed     ChangeKind = 'R' // of FileDiff only: from another path, which is gone
+	Copied      ChangeKind = 'C' // of FileDiff only: from another path, which is still there
 )
 
 // Details of a Modified: what differs.
@@ -82,6 +84,9 @@ type treeDiff struct {
 	src   objects.Source
 	paths []string
 	each  func(Change) error
+	// entries, if not nil, is called instead of each, for all that may differ: was or is is nil where there is nothing. Both
+	// are good until it returns.
+	entries func(full string, was, is *objects.Entry) error
 }
 
 // entryStream gives the entries of one folder in order. The entry is valid until the next call.
@@ -153,8 +158,8 @@ func (d *treeDiff) pair(ctx context.Context, dir string, was, is *objects.Entry)
 	if !d.touches(full) {
 		return nil
 	}
-	if c, changed := compareEntries(full, was, is); changed && d.covers(full) {
-		if err := d.each(c); err != nil {
+	if d.covers(full) {
+		if err := d.tell(full, was, is); err != nil {
 			return err
 		}
 	}
@@ -166,6 +171,16 @@ func (d *treeDiff) pair(ctx context.Context, dir string, was, is *objects.Entry)
 		newTree = is.Tree
 	}
 	return d.trees(ctx, full, oldTree, newTree)
+}
+
+func (d *treeDiff) tell(full string, was, is *objects.Entry) error {
+	if d.entries != nil {
+		return d.entries(full, was, is)
+	}
+	if c, changed := compareEntries(full, was, is); changed {
+		return d.each(c)
+	}
+	return nil
 }
 
 // compareEntries says how two entries of one path differ, the contents of folders left aside.
