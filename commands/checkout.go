@@ -55,14 +55,22 @@ func addMoveFlags(cmd *cobra.Command, o *repo.CheckoutOptions) {
 
 type checkoutJSON struct {
 	schema
-	DryRun   bool          `json:"dry_run"`
-	Branch   string        `json:"branch,omitempty"`
-	Commit   string        `json:"commit,omitempty"`
-	Written  int64         `json:"written"`
-	Deleted  int64         `json:"deleted"`
-	Lost     []jsonPath    `json:"lost"`
-	Problems []problemJSON `json:"problems"`
-	Notes    []string      `json:"notes"`
+	DryRun      bool          `json:"dry_run"`
+	Branch      string        `json:"branch,omitempty"`
+	Commit      string        `json:"commit,omitempty"`
+	Written     int64         `json:"written"`
+	Deleted     int64         `json:"deleted"`
+	Lost        []jsonPath    `json:"lost"`
+	PutAside    string        `json:"put_aside,omitempty"`
+	BroughtBack string        `json:"brought_back,omitempty"`
+	Problems    []problemJSON `json:"problems"`
+	Notes       []string      `json:"notes"`
+}
+
+// moveDocument is what checkout, switch and reset print.
+func moveDocument(verb string, dryRun bool, r *repo.CheckoutResult) checkoutJSON {
+	return checkoutJSON{schemaOf(verb), dryRun, r.Head.Branch, idJSON(r.Commit), r.Written, r.Deleted, pathsJSON(r.Lost),
+		idJSON(r.PutAside), idJSON(r.BroughtBack), problemsJSON(r.Problems), nonNil(r.Notes)}
 }
 
 func (a *app) runCheckout(ctx context.Context, verb string, o repo.CheckoutOptions) error {
@@ -77,8 +85,7 @@ func (a *app) runCheckout(ctx context.Context, verb string, o repo.CheckoutOptio
 		}
 		a.screen.clear()
 		if a.flags.json {
-			err = a.emit(checkoutJSON{schemaOf(verb), o.DryRun, r.Head.Branch, idJSON(r.Commit), r.Written, r.Deleted,
-				pathsJSON(r.Lost), problemsJSON(r.Problems), nonNil(r.Notes)})
+			err = a.emit(moveDocument(verb, o.DryRun, r))
 		} else {
 			a.showCheckout(v, o, r)
 			err = nil
@@ -88,20 +95,16 @@ func (a *app) runCheckout(ctx context.Context, verb string, o repo.CheckoutOptio
 }
 
 func (a *app) showCheckout(v *openVault, o repo.CheckoutOptions, r *repo.CheckoutResult) {
-	for _, p := range r.Lost {
-		if o.DryRun {
-			a.note("would overwrite %s", quoted(v.show(p)))
-		} else {
-			a.note("overwrote %s", quoted(v.show(p)))
-		}
-	}
-	for _, n := range r.Notes {
-		a.note("%s", n)
+	a.showLost(v, r.Lost, r.Notes, o.DryRun)
+	if !r.PutAside.IsZero() {
+		a.say("Put what is in no commit aside as %s\n", r.PutAside.Short())
 	}
 	where := "HEAD is now at " + r.Commit.Short() + " " + harmless(r.Subject)
 	switch {
 	case r.Head.Branch != "" && o.Create != "":
 		where = "Switched to the new branch " + r.Head.Branch
+	case r.Head.Branch != "" && o.Revision == "":
+		where = "On branch " + r.Head.Branch
 	case r.Head.Branch != "":
 		where = "Switched to branch " + r.Head.Branch
 	}
@@ -109,4 +112,7 @@ func (a *app) showCheckout(v *openVault, o repo.CheckoutOptions, r *repo.Checkou
 		where = "(dry run) " + where
 	}
 	a.say("%s: %d written, %d deleted\n", where, r.Written, r.Deleted)
+	if !r.BroughtBack.IsZero() {
+		a.say("Brought back the work that was put aside here\n")
+	}
 }

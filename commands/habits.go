@@ -8,6 +8,7 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -30,10 +31,9 @@ func habitHints() map[string]string {
 		"ls-tree":      "\"evault ls -l REV:PATH\" lists a folder of a commit",
 		"merge":        "\"evault pull\" merges what other devices have pushed; \"evault restore --source BRANCH PATH\" takes files from another branch",
 		"rebase":       "history is not rewritten; \"evault commit --amend\" replaces the last commit",
-		"reset":        "\"evault undo\" takes back the last operation, \"evault restore PATH\" changes to files, \"evault rm --cached PATH\" an add",
 		"rev-parse":    "\"evault show --json REV\" gives the full ID",
 		"revert":       "\"evault undo\" takes back the last operation, \"evault restore --source REV PATH\" brings back older files",
-		"stash":        "\"evault switch -c NAME\" and \"evault commit\" put work aside on a branch",
+		"stash":        "\"evault switch --keep\" puts aside what is in no commit, \"evault switch BRANCH\" brings it back",
 		"unstage":      "there is no staging area; \"evault rm --cached PATH\" takes back an add",
 		"update-index": "there is no staging area",
 		"worktree":     "\"evault restore --source REV --to DIR .\" writes a commit into another folder",
@@ -116,7 +116,7 @@ func (v *openVault) before(ctx context.Context, o repo.CheckoutOptions) (repo.Ch
 	var was refs.Head
 	found := errors.New("found")
 	err := v.Reflog(ctx, 0, func(e *repo.ReflogEntry) error {
-		if (e.Operation == "switch" || e.Operation == "checkout") && e.Before != e.After {
+		if (strings.HasPrefix(e.Operation, "switch") || e.Operation == "checkout") && e.Before != e.After {
 			was = e.Before
 			return found
 		}

@@ -20,6 +20,8 @@ type CheckoutOptions struct {
 	ForceCreate bool   // with Create: move the branch if there is one of that name
 	Branch      bool   // Revision must be a branch
 	Detach      bool   // detach HEAD even if Revision is a branch
+	Keep        bool   // put what is in no commit aside first; Revision may be empty: stay
+	BringBack   bool   // bring back the work that was put aside on the branch, if nothing is in its way
 	Force       bool   // overwrite what is in no commit
 	DryRun      bool
 }
@@ -34,6 +36,10 @@ type CheckoutResult struct {
 	Lost     []string // what Force overwrote
 	Problems []Problem
 	Notes    []string
+	// PutAside and BroughtBack are the commits of work that was put aside on the branch that HEAD left, and brought back on
+	// the one that it came to; zero for none.
+	PutAside    objects.ID
+	BroughtBack objects.ID
 }
 
 // Checkout moves HEAD, and the work tree with it. Files with changes that are in no commit, and untracked files in the
@@ -42,9 +48,18 @@ type CheckoutResult struct {
 // The files move first, then the log records it. A checkout that was interrupted in between is finished by running it
 // again.
 func (r *Repository) Checkout(ctx context.Context, o CheckoutOptions) (*CheckoutResult, error) {
+	if err := r.refuseInProgress(); err != nil {
+		return nil, err
+	}
+	if o.Keep {
+		return r.switchKeeping(ctx, o)
+	}
 	target, err := r.checkoutTarget(ctx, o)
 	if err != nil {
 		return nil, err
+	}
+	if o.BringBack && !o.Force {
+		return r.moveBringingBack(ctx, target, o.DryRun)
 	}
 	return r.moveTo(ctx, target, o.Force, o.DryRun)
 }
@@ -54,6 +69,17 @@ type destination struct {
 	op     refs.Operation // with HeadAfter and Changes
 	id     objects.ID     // zero for a branch without a commit
 	commit *objects.Commit
+	from   *objects.Commit // what the work tree holds, if that is not what HEAD holds: work that is put aside
+	work   *keptWork       // to lay over the commit
+	reset  bool            // changes that are in no commit go back as well, and what add and rm noted is forgotten
+}
+
+// target is the tree that the files come to.
+func (d *destination) target() objects.TreeRef {
+	if d.work != nil {
+		return d.work.root
+	}
+	return treeRef(d.commit)
 }
 
 func (r *Repository) checkoutTarget(ctx context.Context, o CheckoutOptions) (*destination, error) {
@@ -142,14 +168,18 @@ func (r *Repository) moveTo(ctx context.Context, d *destination, force, dryRun b
 	if err != nil {
 		return nil, err
 	}
-	if sameTree(from, d.commit) && !force {
+	if d.from != nil {
+		from = d.from
+	}
+	if d.from == nil && d.work == nil && treeRef(from) == treeRef(d.commit) && !force && !d.reset {
 		return result, r.recordMove(ctx, d, dryRun)
 	}
-	keys, err := r.applyTree(ctx, index, from, d.commit, force, dryRun, m, result)
+	mode := applyMode{force: force, reset: force || d.reset, dryRun: dryRun}
+	keys, err := r.applyTree(ctx, index, from, d, mode, m, result)
 	if force && from != nil && isUnreadable(err) {
 		result.leave(err)
 		index = worktree.EmptyIndex()
-		keys, err = r.applyTree(ctx, index, nil, d.commit, force, dryRun, m, result)
+		keys, err = r.applyTree(ctx, index, nil, d, mode, m, result)
 	}
 	if err != nil || dryRun {
 		return result, err
@@ -157,7 +187,7 @@ func (r *Repository) moveTo(ctx context.Context, d *destination, force, dryRun b
 	if err := r.recordMove(ctx, d, false); err != nil {
 		return nil, err
 	}
-	if err := r.writeIndexOf(ctx, index, d.commit, keys, force); err != nil {
+	if err := r.indexMoved(ctx, index, d, keys, force); err != nil {
 		result.Notes = append(result.Notes, fmt.Sprintf("HEAD has moved, but the stat index could not be written: %v", err))
 	}
 	return result, incomplete(result.Problems)
@@ -184,13 +214,6 @@ func (r *Repository) standing(ctx context.Context) (*worktree.Index, *objects.Co
 	return index, from, err
 }
 
-func sameTree(a, b *objects.Commit) bool {
-	if a == nil || b == nil {
-		return a == b
-	}
-	return a.Tree == b.Tree
-}
-
 func (r *Repository) recordMove(ctx context.Context, d *destination, dryRun bool) error {
 	view := r.refs.View()
 	if dryRun || d.op.HeadAfter == view.Head && len(d.op.Changes) == 0 {
@@ -199,23 +222,30 @@ func (r *Repository) recordMove(ctx context.Context, d *destination, dryRun bool
 	return r.record(ctx, d.op)
 }
 
+// applyMode says what applyTree may do.
+type applyMode struct {
+	force  bool // overwrite what is in no commit
+	reset  bool // restore tracked files that differ although both trees agree on them
+	dryRun bool
+}
+
 // applyTree makes the work tree hold another commit. It gives the keys of the files that it wrote.
-func (r *Repository) applyTree(ctx context.Context, index *worktree.Index, from, to *objects.Commit, force, dryRun bool, m *meter,
+func (r *Repository) applyTree(ctx context.Context, index *worktree.Index, from *objects.Commit, d *destination, mode applyMode, m *meter,
 	result *CheckoutResult) (map[string]worktree.StatKey, error) {
-	db, err := r.database()
+	src, err := r.sourceOf(d)
 	if err != nil {
 		return nil, err
 	}
 	written := map[string]worktree.StatKey{}
-	options := worktree.CheckoutOptions{RestoreOptions: r.restoreOptions(r.places.Work, m), Force: force}
-	options.DryRun = dryRun
+	options := worktree.CheckoutOptions{RestoreOptions: r.restoreOptions(r.places.Work, m), Force: mode.force}
+	options.DryRun = mode.dryRun
 	options.Written = func(dir string, e *objects.Entry, key worktree.StatKey) { written[path.Join(dir, e.Name)] = key }
-	if force {
+	if mode.reset {
 		if options.Reset, err = r.changedPaths(ctx, index); err != nil {
 			return nil, err
 		}
 	}
-	plan, err := worktree.PlanCheckout(ctx, db, treeRef(from), treeRef(to), index, options)
+	plan, err := worktree.PlanCheckout(ctx, src, treeRef(from), d.target(), index, options)
 	if err != nil {
 		return nil, dirtyError(err)
 	}
@@ -230,7 +260,7 @@ func (r *Repository) applyTree(ctx context.Context, index *worktree.Index, from,
 			result.Deleted++
 		}
 	}
-	if dryRun {
+	if mode.dryRun {
 		return nil, nil
 	}
 	done, err := plan.Apply(ctx)
@@ -299,8 +329,29 @@ func (r *Repository) restoreOptions(root vfs.FS, m *meter) worktree.RestoreOptio
 	}
 }
 
-// writeIndexOf makes the index speak of a commit that was just checked out.
-func (r *Repository) writeIndexOf(ctx context.Context, index *worktree.Index, c *objects.Commit, written map[string]worktree.StatKey, reset bool) error {
-	_, err := r.rebase(ctx, index, treeRef(c), rebaseOptions{written: written, moved: true, reset: reset})
-	return err
+// sourceOf gives the objects of what a checkout writes.
+func (r *Repository) sourceOf(d *destination) (worktree.Source, error) {
+	if d.work != nil {
+		return d.work.src, nil
+	}
+	return r.database()
+}
+
+// indexMoved makes the index speak of a commit that was just checked out, and of the work that was laid over it.
+func (r *Repository) indexMoved(ctx context.Context, index *worktree.Index, d *destination, written map[string]worktree.StatKey, force bool) error {
+	if d.work != nil {
+		for _, p := range d.work.differs { // not as the commit has it: to be read by the next scan
+			delete(written, p)
+		}
+	}
+	o := rebaseOptions{written: written, moved: true, reset: force || d.reset || d.from != nil, forget: d.reset || d.from != nil}
+	fresh, err := r.rebase(ctx, index, treeRef(d.commit), o)
+	if err != nil || d.work == nil {
+		return err
+	}
+	asOf, err := worktree.Now(r.local)
+	if err != nil {
+		return err
+	}
+	return r.refreshIndex(fresh, d.work.edits, asOf)
 }

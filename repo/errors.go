@@ -45,6 +45,8 @@ var (
 	ErrIncomplete = errors.New("not everything could be done")
 	// ErrNothingToUndo says that the log holds no operation that can be taken back.
 	ErrNothingToUndo = errors.New("nothing to undo")
+	// ErrNothingToRedo says that nothing was undone, or that something else was done since.
+	ErrNothingToRedo = errors.New("nothing to redo")
 )
 
 // usagef makes an error that wraps ErrUsage and says only what the caller did.

@@ -48,7 +48,8 @@ func (r *Repository) loadIndex(ctx context.Context) (*worktree.Index, error) {
 type rebaseOptions struct {
 	written map[string]worktree.StatKey // files that were just written as the tree holds them
 	moved   bool                        // the work tree was moved too: what only the old tree held is gone from it
-	reset   bool                        // what add and rm noted is forgotten
+	reset   bool                        // what rm noted is forgotten
+	forget  bool                        // what add noted is forgotten, too
 }
 
 // rebase makes an index that speaks of another tree speak of this one. What is equal in both keeps its key; the
@@ -211,7 +212,7 @@ func (m *mergeOld) before(name string, rest bool) error {
 	for len(m.entries) > 0 && (rest || m.entries[0].Name < name) {
 		was := m.entries[0]
 		m.entries = m.entries[1:]
-		if was.Removed || m.b.o.moved && !was.Added {
+		if was.Removed || m.b.o.forget || m.b.o.moved && !was.Added {
 			continue
 		}
 		*m.same = false
@@ -222,7 +223,7 @@ func (m *mergeOld) before(name string, rest bool) error {
 	for len(m.subs) > 0 && (rest || path.Base(m.subs[0].Path) < name) {
 		sub := m.subs[0]
 		m.subs = m.subs[1:]
-		if !sub.Added && !m.b.survives(sub) {
+		if m.b.o.forget || !sub.Added && !m.b.survives(sub) {
 			continue
 		}
 		*m.same = false

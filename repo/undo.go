@@ -3,140 +3,137 @@ package repo
 import (
 	"context"
 	"errors"
-	"fmt"
-	"strings"
 
 	"evault/objects"
 	"evault/refs"
 )
 
-// UndoOptions say how to take the last operation back.
+// UndoOptions say how to take the last operation back, or how to do it again.
 type UndoOptions struct {
 	DryRun bool
-	Force  bool // overwrite what is in no commit, where files have to move back
+	Force  bool // overwrite what is in no commit, where files have to move
 }
 
-// UndoResult says what was taken back.
+// UndoResult says what was taken back, or done again.
 type UndoResult struct {
 	Undone  ReflogEntry
 	Head    refs.Head
 	Commit  objects.ID
 	Written int64
 	Deleted int64
+	Lost    []string // what Force overwrote
+	Notes   []string
 }
 
-// Undo takes back the newest operation that was not taken back yet. Branches and HEAD go back to where they were. The
-// files of a commit stay as they are, so its changes are changes again; after a switch or checkout the files go back too.
-// Nothing is deleted: what was undone is still in the log, and undo itself is one more operation there.
+// Undo takes back the newest operation that was not taken back yet. Branches, tags and HEAD go back to where they were. The
+// files of a commit, or of a reset that left them, stay as they are, so its changes are changes again; after everything that
+// moved files they go back too. Nothing is deleted: what was undone is still in the log, and undo itself is one more
+// operation there, which Redo takes back.
 //
 // An undo that failed, or was killed, while it was being recorded may have been completed by the opening of the vault. To
 // repeat it must not take back one operation more: it is reported as done.
 func (r *Repository) Undo(ctx context.Context, o UndoOptions) (*UndoResult, error) {
-	rec, finished, err := r.undoable(ctx)
+	if err := r.refuseInProgress(); err != nil {
+		return nil, err
+	}
+	line, err := r.timeline(ctx, 1)
 	if err != nil {
 		return nil, err
 	}
-	if finished {
-		r.notes = append(r.notes, "the undo that was interrupted before is complete now")
-		return &UndoResult{Undone: *reflogEntry(rec, nil), Head: r.refs.View().Head, Commit: r.head()}, nil
+	if f := line.finished; f != nil && f.Body.Operation == "undo" && len(line.undone) > 0 {
+		return r.turnedAlready(&line.undone[0], "undo"), nil
 	}
-	op, err := refs.Inverse(rec, r.refs.View())
-	switch {
-	case errors.Is(err, refs.ErrNoInverse):
-		return nil, fmt.Errorf("%w: %w", ErrNothingToUndo, err)
-	case errors.Is(err, refs.ErrConflict):
-		return nil, fmt.Errorf("%w: %w", ErrConflict, err)
-	case err != nil:
+	if len(line.standing) == 0 {
+		return nil, ErrNothingToUndo
+	}
+	s := &line.standing[0]
+	op, err := s.inverse(r.refs.View())
+	if err != nil {
+		return nil, inverseError(ErrNothingToUndo, err)
+	}
+	return r.turn(ctx, s, op, o)
+}
+
+// turnedAlready reports what an interrupted undo or redo has done.
+func (r *Repository) turnedAlready(s *step, verb string) *UndoResult {
+	r.notes = append(r.notes, "the "+verb+" that was interrupted before is complete now")
+	return &UndoResult{Undone: *s.describe(), Head: r.refs.View().Head, Commit: r.head()}
+}
+
+// turn carries out an undo or a redo.
+func (r *Repository) turn(ctx context.Context, s *step, op refs.Operation, o UndoOptions) (*UndoResult, error) {
+	result := &UndoResult{Undone: *s.describe(), Head: op.HeadAfter, Commit: r.commitAfter(op)}
+	name := s.rec.Body.Operation
+	again := op.Name == "redo" && (name == "commit" || name == "amend")
+	if !again && !movesFiles(name) {
+		if o.DryRun {
+			return result, nil
+		}
+		return result, r.moveOnlyRefs(ctx, op)
+	}
+	d, err := r.turnTo(ctx, op, result.Commit)
+	if err != nil {
 		return nil, err
 	}
-	result := &UndoResult{Undone: *reflogEntry(rec, nil), Head: op.HeadAfter}
-	result.Commit = r.commitAfter(op)
-	if o.DryRun {
-		return result, nil
+	moved, err := r.moveTo(ctx, d, o.Force, o.DryRun)
+	var dirty *DirtyError
+	if again && errors.As(err, &dirty) && !o.DryRun { // changes made since the undo are changes to what the commit holds
+		return result, r.moveOnlyRefs(ctx, op)
 	}
-	if !movesFiles(rec.Body.Operation) {
-		// What only the undone commit held stays tracked. Were the index behind it, that would be forgotten.
-		if _, err := r.loadIndex(ctx); err != nil {
-			r.notes = append(r.notes, "what is tracked is known only as far as the commit before says: "+err.Error())
-		}
-		return result, r.record(ctx, op)
-	}
-	d := &destination{op: op, id: result.Commit}
-	if !d.id.IsZero() {
-		if d.commit, err = r.loadCommit(ctx, d.id); err != nil {
-			return nil, err
-		}
-	}
-	moved, err := r.moveTo(ctx, d, o.Force, false)
 	if moved != nil {
-		result.Written, result.Deleted = moved.Written, moved.Deleted
+		result.Written, result.Deleted, result.Lost, result.Notes = moved.Written, moved.Deleted, moved.Lost, moved.Notes
 	}
 	return result, err
 }
 
-// movesFiles reports whether an operation changed the work tree beside HEAD.
-func movesFiles(operation string) bool {
-	return operation == "switch" || operation == "checkout" || operation == "merge"
+// moveOnlyRefs records an operation that leaves the files as they are.
+func (r *Repository) moveOnlyRefs(ctx context.Context, op refs.Operation) error {
+	// What only the commit at HEAD holds stays tracked. Were the index behind it, that would be forgotten.
+	if _, err := r.loadIndex(ctx); err != nil {
+		r.notes = append(r.notes, "what is tracked is known only as far as the commit before says: "+err.Error())
+	}
+	return r.record(ctx, op)
 }
 
-// undoable finds the newest record that no later undo has taken back. If the newest of all is an undo that this opening has
-// finished, it is the one which that took back.
-func (r *Repository) undoable(ctx context.Context) (found *refs.Record, finished bool, err error) {
-	undone, newest := 0, true
-	err = r.refs.Records(ctx, func(rec *refs.Record) bool {
-		if rec.Tag != r.refs.Tag() {
-			return true
-		}
-		first := newest
-		newest = false
-		switch {
-		case rec.Body == nil:
-			return false
-		case rec.Body.Operation == "undo" && first && r.refs.Finished(rec.Seq):
-			finished = true
-		case rec.Body.Operation == "undo":
-			undone++
-		case changesNothing(rec.Body), isAboutRemotes(rec.Body): // repair, accept, push, fetch: nothing to take back here
-		case undone > 0:
-			undone--
-		default:
-			found = rec
-			return false
-		}
-		return true
-	})
-	if err != nil {
-		return nil, false, err
-	}
-	if found == nil || found.Body.Operation == "init" || found.Body.Operation == "clone" {
-		return nil, false, ErrNothingToUndo
-	}
-	return found, finished, nil
-}
-
-// isAboutRemotes says that an operation only notes what was seen of remotes.
-func isAboutRemotes(b *refs.Body) bool {
-	for _, c := range b.Changes {
-		if !strings.HasPrefix(c.Name, trackingPrefix) {
-			return false
+// turnTo says where the files go with an undo or redo: to where HEAD will be, and with work that was put aside laid over
+// it, if that is what was taken back.
+func (r *Repository) turnTo(ctx context.Context, op refs.Operation, id objects.ID) (d *destination, err error) {
+	d = &destination{op: op, id: id}
+	if !id.IsZero() {
+		if d.commit, err = r.loadCommit(ctx, id); err != nil {
+			return nil, err
 		}
 	}
-	return len(b.Changes) > 0 && b.HeadBefore == b.HeadAfter
-}
-
-func changesNothing(b *refs.Body) bool { return len(b.Changes) == 0 && b.HeadBefore == b.HeadAfter }
-
-// commitAfter gives where HEAD will be after an operation.
-func (r *Repository) commitAfter(op refs.Operation) objects.ID {
-	if op.HeadAfter.Branch == "" {
-		return op.HeadAfter.Commit
-	}
-	name := branchPrefix + op.HeadAfter.Branch
 	for _, c := range op.Changes {
-		if c.Name == name {
-			return c.New
+		branch, isKept := cutKept(c.Name)
+		switch {
+		case !isKept:
+		case c.Old.IsZero(): // the work goes back to where it was put aside: it is what is on disk
+			d.from, err = r.loadCommit(ctx, c.New)
+		case c.New.IsZero() && branch == op.HeadAfter.Branch:
+			d.work, err = r.keptWork(ctx, c.Old, d)
+		}
+		if err != nil {
+			return nil, err
 		}
 	}
-	id, _ := r.refs.View().Ref(name)
-	return id
+	return d, nil
+}
+
+// UndoList gives what the next undos would take back and the next redos bring back, the next one first, at most limit of
+// each.
+func (r *Repository) UndoList(ctx context.Context, limit int) (undo, redo []ReflogEntry, err error) {
+	line, err := r.timeline(ctx, limit)
+	if err != nil {
+		return nil, nil, err
+	}
+	return describeSteps(line.standing, limit), describeSteps(line.undone, limit), nil
+}
+
+func describeSteps(steps []step, limit int) []ReflogEntry {
+	var out []ReflogEntry
+	for i := range steps[:min(len(steps), limit)] {
+		out = append(out, *steps[i].describe())
+	}
+	return out
 }

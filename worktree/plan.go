@@ -15,7 +15,7 @@ type CheckoutOptions struct {
 	// Force goes on over uncommitted work and untracked files in the way. What is lost is listed in [Plan].Lost.
 	Force bool
 	// Reset are tracked paths that are restored although the two trees agree on them, because they are known to
-	// differ on disk. Only with Force.
+	// differ on disk. Without Force those of them that hold uncommitted work make a [DirtyError].
 	Reset []string
 	// Removed is called for each file and directory that the checkout removed, never from two goroutines at once.
 	Removed func(path string)

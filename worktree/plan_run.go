@@ -55,9 +55,6 @@ func planCheckout(ctx context.Context, src Source, from, to objects.TreeRef, ix 
 	r := newRun(ctx, src, &o.RestoreOptions)
 	defer r.stop(nil)
 	p := &planner{worker: newWorker(r), ix: ix, o: &o, reset: slices.Sorted(slices.Values(o.Reset))}
-	if !o.Force {
-		p.reset = nil
-	}
 	if err := r.foldedNames(to, &picked{all: true}); err != nil {
 		return nil, err
 	}
