@@ -31,6 +31,7 @@ type combineOptions struct {
 	favour       Favour
 	diff3        bool // conflict markers with the base between them
 	noCommit     bool
+	rest         pickRest    // kept in the state if this waits for the user
 	packs        []refs.Pack // came into the store for this, and are recorded with it
 }
 

@@ -18,6 +18,15 @@ type mergeState struct {
 	Message   string // of the commit to come
 	Author    string // empty: the user's
 	Conflicts []Conflict
+	// Rest is what is to be done once this is concluded, by revert and cherry-pick of several commits.
+	Rest pickRest
+}
+
+// pickRest is what is left of a revert or cherry-pick of several commits.
+type pickRest struct {
+	Todo       []objects.ID // in order
+	Mainline   int          // of merges: the parent to compare with, 1 is the first; 0: none is given
+	NoteOrigin bool         // say in the message where it was picked from
 }
 
 // Conflict is one path that the two sides changed so that somebody must decide.
