@@ -313,6 +313,7 @@ func (c *committing) store(commit *objects.Commit, result *CommitResult) error {
 	if err := c.snap.writer.Commit(); err != nil {
 		result.Notes = append(result.Notes, fmt.Sprintf("the commit is made, but the stat index could not be written: %v", err))
 	}
+	c.repo.catchUpAtCommit(c.ctx, id)
 	return nil
 }
 

@@ -1,9 +1,11 @@
 package repo
 
 import (
-	"container/heap"
 	"context"
 	"errors"
+	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,13 +20,25 @@ const (
 
 // LogOptions choose the commits that Log shows.
 type LogOptions struct {
-	Revisions []string  // where to begin; none: HEAD
-	Paths     []string  // only commits that change one of these files or folders
-	Limit     int       // at most so many; 0: all
-	Since     time.Time // not older than; zero: no bound
-	Until     time.Time // not newer than; zero: no bound
-	Stat      bool      // fill LogEntry.Changes
-	Reverse   bool      // oldest first
+	// Revisions say where to begin and what to leave out: REV, ^REV, A..B (what B has and A has not), A...B (what one of the
+	// two has). None: HEAD.
+	Revisions   []string
+	All         bool     // begin at all refs and HEAD
+	Branches    bool     // begin at all branches
+	Paths       []string // only commits that change one of these files or folders; merges are simplified as git does
+	Follow      bool     // with one path, a file: go on under the name that it had before it was renamed
+	Limit       int      // at most so many; 0: all
+	Skip        int      // pass over so many first
+	Since       time.Time
+	Until       time.Time      // neither older nor newer than these; zero: no bound
+	Author      *regexp.Regexp // the author matches; nil: anybody
+	Grep        *regexp.Regexp // the message matches; nil: any
+	Merges      bool           // only commits of several parents
+	NoMerges    bool           // only commits of one parent or none
+	FirstParent bool           // follow only the first parent of each commit
+	Stat        bool           // fill LogEntry.Changes
+	Reverse     bool           // oldest first, of those that Limit and Skip leave
+	Graph       bool           // keep lines of descent together, and fill LogEntry.Parents
 }
 
 // LogEntry is one commit in a history.
@@ -32,183 +46,135 @@ type LogEntry struct {
 	ID      objects.ID
 	Commit  *objects.Commit
 	Refs    []string // what names it: "HEAD -> main", "tag: v1"
-	Changes []Change // against its first parent; with LogOptions.Stat or Paths
+	Changes []Change // against its first parent, of the paths asked for; with LogOptions.Stat
+	// Parents are, with LogOptions.Graph, the nearest of its ancestors that are shown, too.
+	Parents []objects.ID
+	// Path is, with LogOptions.Follow, the file's name in this commit.
+	Path string
 }
 
-// Log walks the history, newest first by generation and then by time, each commit before its parents.
+// Log walks the history: newest first by time, each commit before its parents. It reads the history index, which is brought
+// up to date first; where that is impossible because a commit cannot be read, it walks from commit to commit and shows what
+// there is before that one.
 func (r *Repository) Log(ctx context.Context, o LogOptions, each func(*LogEntry) error) error {
-	starts, err := r.logStarts(ctx, o.Revisions)
+	from, without, err := r.logRange(ctx, &o)
+	if err != nil || len(from) == 0 {
+		return err
+	}
+	h, err := r.history(ctx)
 	if err != nil {
 		return err
 	}
-	w := &historyWalk{repo: r, seen: map[objects.ID]bool{}}
-	for _, id := range starts {
-		if err := w.push(ctx, id); err != nil {
-			return err
+	for _, id := range slices.Concat(from, without) {
+		if err := h.need(ctx, id); err != nil {
+			if ctx.Err() != nil {
+				return err
+			}
+			return r.logWithoutIndex(ctx, o, from, without, each)
 		}
 	}
-	names := r.refNames(ctx)
-	if !o.Reverse {
-		return w.run(ctx, o, names, each)
-	}
-	var all []*LogEntry
-	if err := w.run(ctx, o, names, func(e *LogEntry) error { all = append(all, e); return nil }); err != nil {
+	l := &logWalk{h: h, ctx: ctx, o: &o, names: r.refNames(), each: each}
+	if err := l.run(from, without); !errors.Is(err, errStop) {
 		return err
-	}
-	for i := len(all) - 1; i >= 0; i-- {
-		if err := each(all[i]); err != nil {
-			return err
-		}
 	}
 	return nil
 }
 
-func (r *Repository) logStarts(ctx context.Context, revisions []string) ([]objects.ID, error) {
-	if len(revisions) == 0 {
-		if id := r.head(); !id.IsZero() {
-			return []objects.ID{id}, nil
-		}
-		return nil, nil
-	}
-	var ids []objects.ID
-	for _, rev := range revisions {
-		id, _, err := r.ResolveCommit(ctx, rev)
-		if err != nil {
-			return nil, err
-		}
-		ids = append(ids, id)
-	}
-	return ids, nil
-}
-
-// historyWalk yields commits so that none comes before one of its descendants.
-type historyWalk struct {
-	repo  *Repository
-	seen  map[objects.ID]bool
-	queue commitQueue
-}
-
-func (w *historyWalk) push(ctx context.Context, id objects.ID) error {
-	if w.seen[id] {
-		return nil
-	}
-	w.seen[id] = true
-	c, err := w.repo.loadCommit(ctx, id)
+// logRange says where a log begins, and what it leaves out with all before it.
+func (r *Repository) logRange(ctx context.Context, o *LogOptions) (from, without []objects.ID, err error) {
+	from, without, err = r.ResolveRange(ctx, o.Revisions)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	heap.Push(&w.queue, &LogEntry{ID: id, Commit: c})
-	return nil
-}
-
-func (w *historyWalk) next(ctx context.Context) (*LogEntry, error) {
-	if len(w.queue) == 0 {
-		return nil, nil
-	}
-	e := heap.Pop(&w.queue).(*LogEntry)
-	for _, p := range e.Commit.Parents {
-		if err := w.push(ctx, p); err != nil {
-			return nil, err
+	if o.All || o.Branches {
+		for name, id := range r.refs.View().All() {
+			if o.All || strings.HasPrefix(name, branchPrefix) {
+				if id, err = r.peel(ctx, id); err != nil {
+					return nil, nil, err
+				}
+				from = append(from, id)
+			}
 		}
 	}
-	return e, nil
+	if head := r.head(); !head.IsZero() && (o.All || len(o.Revisions) == 0 && !o.Branches) {
+		from = append(from, head)
+	}
+	return from, without, nil
 }
 
 // errStop ends a walk early without being an error.
 var errStop = errors.New("stop")
 
-func (w *historyWalk) run(ctx context.Context, o LogOptions, names map[objects.ID][]string, each func(*LogEntry) error) error {
-	for shown := 0; o.Limit == 0 || shown < o.Limit; {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		e, err := w.next(ctx)
-		if err != nil || e == nil {
-			return err
-		}
-		wanted, err := w.repo.logWants(ctx, o, e)
-		if err != nil {
-			return err
-		}
-		if !wanted {
-			continue
-		}
-		shown++
-		e.Refs = names[e.ID]
-		if err := each(e); err != nil {
-			if errors.Is(err, errStop) {
-				return nil
-			}
-			return err
+// wants reports whether a commit is one that the options ask for, paths left aside.
+func (o *LogOptions) wants(c *objects.Commit) bool {
+	if !o.Since.IsZero() || !o.Until.IsZero() {
+		at := time.Unix(c.Time.Sec, int64(c.Time.Nsec))
+		if !o.Since.IsZero() && at.Before(o.Since) || !o.Until.IsZero() && at.After(o.Until) {
+			return false
 		}
 	}
-	return nil
+	switch {
+	case o.Merges && len(c.Parents) < 2, o.NoMerges && len(c.Parents) > 1:
+		return false
+	case o.Author != nil && !o.Author.MatchString(c.Author):
+		return false
+	}
+	return o.Grep == nil || o.Grep.MatchString(c.Message)
 }
 
-func (r *Repository) logWants(ctx context.Context, o LogOptions, e *LogEntry) (bool, error) {
-	at := time.Unix(e.Commit.Time.Sec, int64(e.Commit.Time.Nsec))
-	if !o.Since.IsZero() && at.Before(o.Since) || !o.Until.IsZero() && at.After(o.Until) {
-		return false, nil
-	}
-	if !o.Stat && len(o.Paths) == 0 {
-		return true, nil
-	}
+// readsCommits reports whether wants looks at commits at all.
+func (o *LogOptions) readsCommits() bool {
+	return o.Author != nil || o.Grep != nil || o.Merges || o.NoMerges || !o.Since.IsZero() || !o.Until.IsZero()
+}
+
+// logChanges gives what a commit changed against its first parent.
+func (r *Repository) logChanges(ctx context.Context, id objects.ID, c *objects.Commit, paths []string) ([]Change, error) {
 	var parent objects.ID
-	if len(e.Commit.Parents) > 0 {
-		parent = e.Commit.Parents[0]
+	if len(c.Parents) > 0 {
+		parent = c.Parents[0]
 	}
-	var err error
-	e.Changes, err = r.Changes(ctx, parent, e.ID, o.Paths)
-	return len(o.Paths) == 0 || len(e.Changes) > 0, err
+	return r.Changes(ctx, parent, id, paths)
 }
 
-// commitQueue orders commits by generation, then time, then ID: a commit always has a greater generation than its parents.
-type commitQueue []*LogEntry
-
-func (q commitQueue) Len() int      { return len(q) }
-func (q commitQueue) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
-func (q commitQueue) Less(i, j int) bool {
-	a, b := q[i].Commit, q[j].Commit
-	if a.Generation != b.Generation {
-		return a.Generation > b.Generation
-	}
-	if c := a.Time.Compare(b.Time); c != 0 {
-		return c > 0
-	}
-	return q[i].ID.Compare(q[j].ID) < 0
-}
-func (q *commitQueue) Push(x any) { *q = append(*q, x.(*LogEntry)) }
-func (q *commitQueue) Pop() any {
-	old := *q
-	e := old[len(old)-1]
-	*q = old[:len(old)-1]
-	return e
-}
-
-// refNames lists, for each commit that a ref leads to, what to call it beside its ID.
-func (r *Repository) refNames(ctx context.Context) map[objects.ID][]string {
+// refNames lists, for each commit that a ref points at, what to call it beside its ID.
+func (r *Repository) refNames() map[objects.ID][]string {
 	view := r.refs.View()
 	names := map[objects.ID][]string{}
 	if view.Head.Branch == "" && !view.Head.Commit.IsZero() {
 		names[view.Head.Commit] = append(names[view.Head.Commit], "HEAD")
 	}
 	for name, id := range view.All() {
+		if strings.HasPrefix(name, tagPrefix) { // one that has a tag object names the commit behind it
+			if commit, err := r.peel(context.Background(), id); err == nil {
+				id = commit
+			}
+		}
 		switch branch, isBranch := strings.CutPrefix(name, branchPrefix); {
 		case isBranch && branch == view.Head.Branch:
 			names[id] = append([]string{"HEAD -> " + branch}, names[id]...)
 		case isBranch:
 			names[id] = append(names[id], branch)
-		case isTag(name): // below
+		case strings.HasPrefix(name, tagPrefix):
+			names[id] = append(names[id], "tag: "+strings.TrimPrefix(name, tagPrefix))
 		case strings.HasPrefix(name, trackingPrefix):
 			names[id] = append(names[id], strings.TrimPrefix(name, trackingPrefix))
 		default:
 			names[id] = append(names[id], name)
 		}
 	}
-	for id, tags := range r.tagTargets(ctx) {
-		for _, tag := range tags {
-			names[id] = append(names[id], "tag: "+tag)
-		}
-	}
 	return names
+}
+
+// UnknownPathError says that no commit of a history ever changed a path.
+type UnknownPathError struct {
+	Path    string
+	Nearest []string // paths that look like it
+}
+
+func (e *UnknownPathError) Error() string {
+	text := fmt.Sprintf("no commit has changed %s", display(e.Path))
+	if len(e.Nearest) > 0 {
+		text += fmt.Sprintf(" (did you mean %s?)", strings.Join(e.Nearest, " or "))
+	}
+	return text
 }

@@ -3,85 +3,271 @@ package repo
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"iter"
 	"slices"
 
+	"evault/internal/historyindex"
 	"evault/objects"
 )
 
-// history is what this working copy knows of all commits that its refs lead to. Every commit in it was verified. It is for
-// one goroutine.
+// history is what this working copy knows of commits: an index of all that its refs lead to, kept in .evault/local/history
+// and in memory (docs/decisions/0032-history-index.md). Every commit in it was read from the vault, and its signature
+// verified, when it entered. A commit's number is its place in the index: parents have smaller numbers than their children.
+// It is for one goroutine.
 type history struct {
-	repo    *Repository
-	ctx     context.Context
-	commits map[objects.ID]*objects.Commit
-	ids     []objects.ID // newest first
+	repo     *Repository
+	segments []*historySegment
+	ids      []objects.ID
+	nodes    []historyNode
+	parents  []int32           // of all commits, one after the other
+	table    []int32           // open addressing over ids; -1 is free
+	cache    []*objects.Commit // decoded, nil until asked for
+	texts    [][]byte          // encodings that were read and not decoded
+	codec    historyindex.Codec
 }
 
-// history gives the history, up to date with all refs.
+// historyNode is one commit in the graph.
+type historyNode struct {
+	generation uint64
+	sec        int64
+	nsec       uint32
+	parentsEnd uint32 // where its parents end in history.parents; they begin where those of the one before end
+}
+
+// history gives the history, up to date with all refs and HEAD. What a ref leads to and cannot be read or does not verify
+// is left out with its descendants: who needs it finds out why from loadCommit.
 func (r *Repository) history(ctx context.Context) (*history, error) {
-	h := &history{repo: r, ctx: ctx, commits: map[objects.ID]*objects.Commit{}}
-	tips, err := r.historyTips(ctx)
-	if err != nil {
-		return nil, err
-	}
-	for len(tips) > 0 {
-		id := tips[len(tips)-1]
-		tips = tips[:len(tips)-1]
-		if _, ok := h.commits[id]; ok {
-			continue
-		}
-		c, err := r.loadCommit(ctx, id)
+	if r.hist == nil {
+		h, err := r.openHistory()
 		if err != nil {
 			return nil, err
 		}
-		h.commits[id] = c
-		h.ids = append(h.ids, id)
-		tips = append(tips, c.Parents...)
+		r.hist = h
 	}
-	slices.SortFunc(h.ids, func(a, b objects.ID) int {
-		x, y := h.commits[a], h.commits[b]
-		return cmp.Or(cmp.Compare(y.Generation, x.Generation), y.Time.Compare(x.Time), a.Compare(b))
-	})
-	return h, nil
-}
-
-// historyTips lists the commits that refs and HEAD point at.
-func (r *Repository) historyTips(ctx context.Context) ([]objects.ID, error) {
-	var tips []objects.ID
-	if id := r.head(); !id.IsZero() {
-		tips = append(tips, id)
-	}
-	for _, id := range r.refs.View().All() {
-		id, err := r.peel(ctx, id)
-		if err != nil {
-			return nil, err
+	for id := range r.historyTips(ctx) {
+		if r.hist.need(ctx, id) != nil && ctx.Err() != nil {
+			return nil, ctx.Err()
 		}
-		tips = append(tips, id)
 	}
-	return tips, nil
+	return r.hist, nil
 }
 
-// commit gives a commit of the history.
-func (h *history) commit(id objects.ID) (*objects.Commit, bool) {
-	c, ok := h.commits[id]
-	return c, ok
-}
-
-// touching gives the commits whose tree differs at a path, or below it, from that of their first parent, newest first: none
-// before one of its descendants.
-func (h *history) touching(path string) iter.Seq[objects.ID] {
+// historyTips gives the commits that refs and HEAD point at.
+func (r *Repository) historyTips(ctx context.Context) iter.Seq[objects.ID] {
 	return func(yield func(objects.ID) bool) {
-		for _, id := range h.ids {
-			c := h.commits[id]
-			var parent objects.ID
-			if len(c.Parents) > 0 {
-				parent = c.Parents[0]
+		if id := r.head(); !id.IsZero() && !yield(id) {
+			return
+		}
+		for _, id := range r.refs.View().All() {
+			if r.hist != nil {
+				if _, ok := r.hist.number(id); ok { // most refs: no need to ask whether it is a tag
+					continue
+				}
 			}
-			changes, err := h.repo.Changes(h.ctx, parent, id, []string{path})
-			if (err != nil || len(changes) > 0) && !yield(id) {
+			if id, err := r.peel(ctx, id); err == nil && !yield(id) {
 				return
 			}
 		}
 	}
+}
+
+// commit gives a commit of the history. It is shared: do not change it.
+func (h *history) commit(id objects.ID) (*objects.Commit, bool) {
+	n, ok := h.number(id)
+	if !ok {
+		return nil, false
+	}
+	c, err := h.at(n)
+	return c, err == nil
+}
+
+// at decodes a commit by its number.
+func (h *history) at(n int) (*objects.Commit, error) {
+	if h.cache[n] != nil {
+		return h.cache[n], nil
+	}
+	data, err := h.text(n)
+	if err != nil {
+		return nil, err
+	}
+	c, err := objects.DecodeCommit(data)
+	if err != nil {
+		return nil, fmt.Errorf("history index: %w", err)
+	}
+	h.cache[n], h.texts[n] = c, nil
+	return c, nil
+}
+
+// encoded gives a commit's encoding.
+func (h *history) encoded(n int) ([]byte, error) {
+	if h.cache[n] != nil {
+		return h.cache[n].Encode()
+	}
+	return h.text(n)
+}
+
+// text gives a commit's encoding. Those of its neighbours come with it.
+func (h *history) text(n int) ([]byte, error) {
+	if h.texts[n] == nil {
+		i, _ := slices.BinarySearchFunc(h.segments, n, func(s *historySegment, n int) int {
+			switch {
+			case s.first+s.index.Len() <= n:
+				return -1
+			case s.first > n:
+				return 1
+			}
+			return 0
+		})
+		s := h.segments[i]
+		if err := s.index.Texts(n-s.first, func(i int, data []byte) { h.texts[s.first+i] = data }); err != nil {
+			return nil, err
+		}
+	}
+	return h.texts[n], nil
+}
+
+// parentsOf gives the numbers of a commit's parents.
+func (h *history) parentsOf(n int) []int32 {
+	from := uint32(0)
+	if n > 0 {
+		from = h.nodes[n-1].parentsEnd
+	}
+	return h.parents[from:h.nodes[n].parentsEnd]
+}
+
+// newer orders two commits by generation, then time, then ID: a commit comes before its parents.
+func (h *history) newer(a, b int) int {
+	x, y := &h.nodes[a], &h.nodes[b]
+	return cmp.Or(cmp.Compare(y.generation, x.generation), cmp.Compare(y.sec, x.sec), cmp.Compare(y.nsec, x.nsec), h.ids[a].Compare(h.ids[b]))
+}
+
+// touching gives the commits whose tree differs at a path, or below it, from that of their first parent, newest first: none
+// before one of its descendants. They are those of all branches, and may be some that no branch leads to any more.
+func (h *history) touching(path string) iter.Seq[objects.ID] {
+	return func(yield func(objects.ID) bool) {
+		seen := map[int]bool{}
+		var all []int
+		err := h.under(path, func(_ []byte, touches []historyTouch) error {
+			for _, t := range touches {
+				if !seen[t.Commit] {
+					seen[t.Commit] = true
+					all = append(all, t.Commit)
+				}
+			}
+			return nil
+		})
+		if err != nil { // a cache that broke while it was open: every commit may have
+			all = all[:0]
+			for n := range h.nodes {
+				all = append(all, n)
+			}
+		}
+		slices.SortFunc(all, h.newer)
+		for _, n := range all {
+			if !yield(h.ids[n]) {
+				return
+			}
+		}
+	}
+}
+
+// historyTouch is a change of a path; Commit is a number of the history.
+type historyTouch = historyindex.Touch
+
+// under calls each for the changes of a path and all below it, segment by segment; path and touches are good until it
+// returns.
+func (h *history) under(path string, each func(path []byte, touches []historyTouch) error) error {
+	for _, s := range h.segments {
+		err := s.index.Under(path, func(path []byte, touches []historyTouch) error {
+			for i := range touches {
+				touches[i].Commit += s.first
+			}
+			return each(path, touches)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// number finds a commit. IDs are keyed hashes, so their first bytes are as good as random.
+func (h *history) number(id objects.ID) (int, bool) {
+	if len(h.table) == 0 {
+		return 0, false
+	}
+	for i := h.slot(id); ; i = (i + 1) % len(h.table) {
+		switch n := h.table[i]; {
+		case n < 0:
+			return 0, false
+		case h.ids[n] == id:
+			return int(n), true
+		}
+	}
+}
+
+func (h *history) slot(id objects.ID) int {
+	return int((uint64(id[0]) | uint64(id[1])<<8 | uint64(id[2])<<16 | uint64(id[3])<<24 | uint64(id[4])<<32 | uint64(id[5])<<40) % uint64(len(h.table)))
+}
+
+// enter puts commit n, the newest, into the table.
+func (h *history) enter(n int) {
+	if 2*(n+1) > len(h.table) {
+		h.table = make([]int32, max(1024, 4*len(h.ids)))
+		for i := range h.table {
+			h.table[i] = -1
+		}
+		for i := range n {
+			h.place(i)
+		}
+	}
+	h.place(n)
+}
+
+func (h *history) place(n int) {
+	i := h.slot(h.ids[n])
+	for h.table[i] >= 0 {
+		i = (i + 1) % len(h.table)
+	}
+	h.table[i] = int32(n)
+}
+
+// addSegment takes in the commits of a segment that follows those before it.
+func (h *history) addSegment(s *historySegment) error {
+	s.first = len(h.ids)
+	h.ids = slices.Grow(h.ids, s.index.Len())
+	h.nodes = slices.Grow(h.nodes, s.index.Len())
+	err := s.index.Graph(func(node *historyindex.Node) error { return h.addNode(s, node) })
+	if err != nil {
+		return err
+	}
+	h.cache = append(h.cache, make([]*objects.Commit, s.index.Len())...)
+	h.texts = append(h.texts, make([][]byte, s.index.Len())...)
+	h.segments = append(h.segments, s)
+	return nil
+}
+
+func (h *history) addNode(s *historySegment, node *historyindex.Node) error {
+	n := len(h.ids)
+	for _, p := range node.Parents {
+		parent := n - p.Back
+		if p.Back == 0 {
+			var ok bool
+			if parent, ok = h.number(p.ID); !ok {
+				return fmt.Errorf("%w: a parent of commit %s is missing", historyindex.ErrDamaged, objects.ID(node.ID).Short())
+			}
+		}
+		if parent < 0 || h.nodes[parent].generation >= node.Generation {
+			return fmt.Errorf("%w: commit %s comes before a parent", historyindex.ErrDamaged, objects.ID(node.ID).Short())
+		}
+		h.parents = append(h.parents, int32(parent))
+	}
+	if _, twice := h.number(node.ID); twice {
+		return fmt.Errorf("%w: commit %s twice", historyindex.ErrDamaged, objects.ID(node.ID).Short())
+	}
+	h.ids = append(h.ids, node.ID)
+	h.nodes = append(h.nodes, historyNode{node.Generation, node.Sec, node.Nsec, uint32(len(h.parents))})
+	h.enter(n)
+	return nil
 }

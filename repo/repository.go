@@ -34,6 +34,7 @@ type Repository struct {
 	vault    *keys.Vault
 	refs     *refs.Refs
 	db       *pack.DB // opened when first needed
+	hist     *history // opened when first needed
 	lock     io.Closer
 	notes    []string
 	// suspicions are signs that history was changed, found while opening for Checking.
@@ -273,6 +274,9 @@ func (r *Repository) descends(newer, older objects.ID) (bool, error) {
 // Close gives back the lock and all that is open. It may be called on a Repository that failed to open.
 func (r *Repository) Close() error {
 	var errs []error
+	if r.hist != nil {
+		errs = append(errs, r.hist.close())
+	}
 	if r.db != nil {
 		errs = append(errs, r.db.Close())
 	}
@@ -315,24 +319,36 @@ func (r *Repository) head() objects.ID {
 	return id
 }
 
-// loadCommit reads one commit and checks its signature.
+// loadCommit gives one commit whose signature was checked: when it entered the history index, if that is open and has it, or
+// now.
 func (r *Repository) loadCommit(ctx context.Context, id objects.ID) (*objects.Commit, error) {
+	if r.hist != nil {
+		if c, ok := r.hist.commit(id); ok {
+			return c, nil
+		}
+	}
+	_, c, err := r.readCommit(ctx, id)
+	return c, err
+}
+
+// readCommit reads one commit from the vault and checks its signature. It gives the encoding, too.
+func (r *Repository) readCommit(ctx context.Context, id objects.ID) ([]byte, *objects.Commit, error) {
 	db, err := r.database()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	data, err := db.Get(ctx, id, objects.KindCommit)
 	if err != nil {
-		return nil, fmt.Errorf("commit %s: %w", id.Short(), err)
+		return nil, nil, fmt.Errorf("commit %s: %w", id.Short(), err)
 	}
 	c, err := objects.DecodeCommit(data)
 	if err != nil {
-		return nil, fmt.Errorf("commit %s: %w", id.Short(), err)
+		return nil, nil, fmt.Errorf("commit %s: %w", id.Short(), err)
 	}
 	if err := r.vault.VerifyCommit(c.Device, c.SigningHash(), c.Signature); err != nil {
-		return nil, fmt.Errorf("%w: commit %s: %w", ErrSecurity, id.Short(), err)
+		return nil, nil, fmt.Errorf("%w: commit %s: %w", ErrSecurity, id.Short(), err)
 	}
-	return c, nil
+	return data, c, nil
 }
 
 // headTree gives the commit at HEAD; nil before the first.

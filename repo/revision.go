@@ -50,6 +50,72 @@ func (r *Repository) ResolveCommit(ctx context.Context, rev string) (objects.ID,
 	return id, c, nil
 }
 
+// ResolveRange finds the commits that revisions begin a history at, and those that they leave out with all before them:
+//
+//	REV      begin at REV
+//	^REV     leave out REV
+//	A..B     ^A B
+//	A...B    A B, without what both descend from
+//
+// A or B missing is HEAD. It fails with ErrUnknownRevision.
+func (r *Repository) ResolveRange(ctx context.Context, revisions []string) (from, without []objects.ID, err error) {
+	for _, rev := range revisions {
+		a, b, dots := cutRange(rev)
+		switch {
+		case dots > 0:
+			var x, y objects.ID
+			if x, _, err = r.ResolveCommit(ctx, a); err != nil {
+				return nil, nil, err
+			}
+			if y, _, err = r.ResolveCommit(ctx, b); err != nil {
+				return nil, nil, err
+			}
+			if dots == 2 {
+				from, without = append(from, y), append(without, x)
+				continue
+			}
+			bases, err := r.mergeBases(ctx, x, y)
+			if err != nil {
+				return nil, nil, err
+			}
+			from, without = append(from, x, y), append(without, bases...)
+		case strings.HasPrefix(rev, "^"):
+			id, _, err := r.ResolveCommit(ctx, rev[1:])
+			if err != nil {
+				return nil, nil, err
+			}
+			without = append(without, id)
+		default:
+			id, _, err := r.ResolveCommit(ctx, rev)
+			if err != nil {
+				return nil, nil, err
+			}
+			from = append(from, id)
+		}
+	}
+	return from, without, nil
+}
+
+// cutRange takes A..B or A...B apart and says how many dots there were; 0: it is no range. No ref has two dots in a row.
+func cutRange(rev string) (a, b string, dots int) {
+	if a, b, ok := strings.Cut(rev, "..."); ok {
+		return a, b, 3
+	}
+	if a, b, ok := strings.Cut(rev, ".."); ok && !strings.Contains(rev, "/") || ok && !strings.HasPrefix(rev, "..") {
+		return a, b, 2
+	}
+	return "", "", 0
+}
+
+// mergeBases gives the best common ancestors of two commits.
+func (r *Repository) mergeBases(ctx context.Context, a, b objects.ID) ([]objects.ID, error) {
+	src, err := r.commitSource(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return objects.MergeBases(ctx, src, a, b)
+}
+
 // splitSteps separates a name from the ~ and ^ behind it.
 func splitSteps(rev string) (base, steps string) {
 	from := strings.LastIndexByte(rev, '}') + 1 // ~ and ^ inside @{...} are text

@@ -22,7 +22,7 @@ func (s Settings) staleBefore() vfs.Time { return vfs.TimeOf(s.now().Add(-staleA
 func (r *Repository) sweep() {
 	err := pack.SweepIncoming(r.store) // sessions hold the lock, so nothing there is under way
 	stale := r.settings.staleBefore()
-	for _, dir := range []string{".", localDir, "local/slots", "local/objects", storeDir, "store/roster", "store/keyring", "store/slots"} {
+	for _, dir := range []string{".", localDir, "local/slots", "local/objects", "local/history", storeDir, "store/roster", "store/keyring", "store/slots"} {
 		err = errors.Join(err, sweepStale(r.places.Vault, dir, stale))
 	}
 	err = errors.Join(err, sweepStale(r.places.Config, ".", stale), sweepPins(r.places.State, r.vault.ID().String(), stale))
