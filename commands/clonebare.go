@@ -9,7 +9,7 @@ import (
 	"evault/repo"
 )
 
-// runCloneBare makes a folder into another store of the vault: a clone without files beside it, a push of all branches from
+// runCloneBare makes a folder into another store of the vault: a clone without files beside it, a push of all branches and tags from
 // there, and the clone goes. Interrupted, the same command continues with what is there.
 func (a *app) runCloneBare(ctx context.Context, o cloneOptions) error {
 	target := a.absolute(o.dir)
@@ -38,7 +38,7 @@ func (a *app) runCloneBare(ctx context.Context, o cloneOptions) error {
 	return nil
 }
 
-// cloneAside clones into root and pushes all branches to the folder target.
+// cloneAside clones into root and pushes all branches and tags to the folder target.
 func (a *app) cloneAside(ctx context.Context, root string, o cloneOptions, target string) (result *repo.PushResult, err error) {
 	places, err := a.openPlaces(root, false)
 	if err != nil {
@@ -66,7 +66,7 @@ func (a *app) cloneAside(ctx context.Context, root string, o cloneOptions, targe
 	if _, err := r.AddRemote(ctx, bareRemote, target, repo.AddRemoteOptions{}); err != nil && !errors.Is(err, repo.ErrConflict) {
 		return nil, err
 	}
-	return r.Push(ctx, repo.PushOptions{Remote: bareRemote, All: true})
+	return r.Push(ctx, repo.PushOptions{Remote: bareRemote, All: true, Tags: true})
 }
 
 // bareRemote is what the clone beside calls the folder.

@@ -79,6 +79,7 @@ func exitKinds() []exitKind {
 		{repo.ErrDeviceRequest, exitFailed, "a request is one line, which \"evault identity --request VAULT\" prints on the new device"},
 		{keys.ErrNoDevice, exitNotUnlocked, "this device is no member of the vault"},
 		{repo.ErrFetchFirst, exitConflict, "\"evault pull\" brings in what other devices did; then push again"},
+		{repo.ErrOtherTag, exitConflict, "tags are not replaced by themselves: choose another name, or \"evault push --rewrite REMOTE TAG\" to replace the one there, \"evault tag -d TAG\" to take the one there"},
 		{remote.ErrConflict, exitConflict, "other devices are pushing at this moment; push again"},
 		{repo.ErrConflict, exitConflict, ""},
 		{refs.ErrConflict, exitConflict, ""},

@@ -12,7 +12,7 @@ import (
 )
 
 type fetchOptions struct {
-	allRemotes, dryRun bool
+	allRemotes, dryRun, tags bool
 }
 
 func newFetch(a *app) *cobra.Command {
@@ -22,6 +22,9 @@ func newFetch(a *app) *cobra.Command {
 		Short: "Learn what has become of the branches of a remote",
 		Long: `Learn what has become of the branches of a remote, and take what their commits need. Your branches and files stay as they
 are; what was learned is in branches like friend/main. Without REMOTE it is origin, or the only one there is.
+
+Tags of commits that branches lead to come along, with --tags all. A tag that is here already is never replaced: if the remote
+has another of that name it is named, and with --tags the exit code is 13.
 
 Everything is checked before it counts: who signed it, that nothing was taken back or hidden, that all bytes are there. What
 fails is named and left out, and the exit code is 21 (somebody cheats) or 20 (damage). An interrupted fetch is continued by
@@ -41,6 +44,7 @@ the next one.`,
 	}
 	f := cmd.Flags()
 	f.BoolVarP(&o.allRemotes, "all-remotes", "a", false, "every remote, one after the other")
+	f.BoolVarP(&o.tags, "tags", "t", false, "all tags, also of commits that no branch leads to")
 	f.BoolVarP(&o.dryRun, "dry-run", "n", false, "only say what would be fetched")
 	return cmd
 }
@@ -66,7 +70,7 @@ func fetchDocument(r *repo.FetchResult, err error) fetchJSON {
 func (a *app) runFetch(ctx context.Context, o fetchOptions, args []string) error {
 	return a.withVault(ctx, repo.Writing, func(v *openVault) error {
 		return a.eachRemote(v, o.allRemotes, args, func(name string) error {
-			r, err := v.Fetch(ctx, repo.FetchOptions{Remote: name, DryRun: o.dryRun})
+			r, err := v.Fetch(ctx, repo.FetchOptions{Remote: name, DryRun: o.dryRun, Tags: o.tags})
 			if r == nil {
 				return err
 			}

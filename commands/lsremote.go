@@ -13,9 +13,10 @@ import (
 func newLsRemote(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "ls-remote [REMOTE | URL]",
-		Short: "Show the branches of a remote, or the vaults at an address",
-		Long: `Show where the branches of a remote are now, without fetching what their commits need. With an address instead of a name, show
-the IDs of the vaults that this device may read there: that needs no vault.`,
+		Short: "Show the branches and tags of a remote, or the vaults at an address",
+		Long: `Show where the branches of a remote are now, and behind them its tags as tags/NAME, without fetching what they need. Of a signed
+tag the ID is that of the tag object. With an address instead of a name, show the IDs of the vaults that this device may read
+there: that needs no vault.`,
 		Example: `  evault ls-remote friend
   evault ls-remote evault://friend.example/#ABCDEFG-...`,
 		Args:              between(0, 1, "at most one remote or address"),
@@ -37,6 +38,8 @@ type lsRemoteJSON struct {
 	schema
 	Branch string `json:"branch,omitempty"`
 	Commit string `json:"commit,omitempty"`
+	Tag    string `json:"tag,omitempty"`
+	ID     string `json:"id,omitempty"`
 	Vault  string `json:"vault,omitempty"`
 }
 
@@ -54,13 +57,26 @@ func (a *app) listRemote(ctx context.Context, args []string) error {
 					a.printf("%s\t%s\n", b.ID, harmless(b.Name))
 					continue
 				}
-				if jsonErr := a.emit(lsRemoteJSON{schemaOf("ls-remote"), b.Name, b.ID.String(), ""}); jsonErr != nil {
+				if jsonErr := a.emit(lsRemoteJSON{schema: schemaOf("ls-remote"), Branch: b.Name, Commit: b.ID.String()}); jsonErr != nil {
 					return errors.Join(err, jsonErr)
 				}
 			}
-			return err
+			return errors.Join(err, a.listRemoteTags(r))
 		})
 	})
+}
+
+func (a *app) listRemoteTags(r *repo.RemoteListing) error {
+	for _, t := range r.Tags {
+		if !a.flags.json {
+			a.printf("%s\ttags/%s\n", t.ID, harmless(t.Name))
+			continue
+		}
+		if err := a.emit(lsRemoteJSON{schema: schemaOf("ls-remote"), Tag: t.Name, ID: t.ID.String()}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (a *app) listVaults(ctx context.Context, address string) error {
@@ -80,7 +96,7 @@ func (a *app) listVaults(ctx context.Context, address string) error {
 			a.printf("%s\n", v)
 			continue
 		}
-		if err := a.emit(lsRemoteJSON{schemaOf("ls-remote"), "", "", v.String()}); err != nil {
+		if err := a.emit(lsRemoteJSON{schema: schemaOf("ls-remote"), Vault: v.String()}); err != nil {
 			return err
 		}
 	}

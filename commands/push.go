@@ -18,10 +18,12 @@ type pushOptions struct {
 func newPush(a *app) *cobra.Command {
 	var o pushOptions
 	cmd := &cobra.Command{
-		Use:   "push [REMOTE] [BRANCH...]",
-		Short: "Send branches to a remote",
-		Long: `Send the current branch, or those named, to a remote, with what their commits need and the remote lacks. Without REMOTE it is
-origin, or the only one there is. The place sees ciphertext and sizes, and can check every byte without reading any.
+		Use:   "push [REMOTE] [BRANCH | TAG...]",
+		Short: "Send branches and tags to a remote",
+		Long: `Send the current branch, or the branches and tags named, to a remote, with what their commits need and the remote lacks.
+Without REMOTE it is origin, or the only one there is. The place sees ciphertext and sizes, and can check every byte without
+reading any. Tags go only where they are named, with --tags (all of them) or --follow-tags. One that is there already is left
+alone, unless --rewrite is given.
 
 If another device has advanced a branch meanwhile, that branch is left alone (exit code 13): "evault pull" brings in what it
 did. A remote that cannot be reached is exit code 14, which a nightly job may ignore. An interrupted push is continued by the
@@ -29,7 +31,8 @@ next one; what has arrived is not sent again.`,
 		Example: `  evault push
   evault push friend
   evault push friend main photos
-  evault push --all-remotes --all --limit-upload 2M
+  evault push friend v1.0
+  evault push --all-remotes --all --tags --limit-upload 2M
   evault push friend --delete experiment`,
 		ValidArgsFunction: a.completePush,
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
@@ -38,6 +41,8 @@ next one; what has arrived is not sent again.`,
 				return usagef(cmd, "--all-remotes and a remote contradict each other")
 			case o.All && (len(args) > 1 || o.Delete):
 				return usagef(cmd, "--all pushes every branch: name none, and delete none")
+			case o.Tags && o.Delete:
+				return usagef(cmd, "--tags pushes every tag: name those to be deleted")
 			}
 			if o.limit != "" {
 				if o.UploadLimit, err = parseRate(o.limit); err != nil {
@@ -49,20 +54,24 @@ next one; what has arrived is not sent again.`,
 	}
 	f := cmd.Flags()
 	f.BoolVar(&o.All, "all", false, "every branch")
+	f.BoolVar(&o.Tags, "tags", false, "every tag, beside the branches that are named")
+	f.BoolVar(&o.FollowTags, "follow-tags", false, "also the signed tags of commits that are sent, as far as the remote lacks them")
 	f.BoolVarP(&o.allRemotes, "all-remotes", "a", false, "to every remote, one after the other")
-	f.BoolVarP(&o.Delete, "delete", "d", false, "remove the branches from the remote (their commits stay in its log)")
-	f.BoolVar(&o.Rewrite, "rewrite", false, "move branches even to commits that do not descend from where they are there")
+	f.BoolVarP(&o.Delete, "delete", "d", false, "remove the branches or tags from the remote (their commits stay in its log)")
+	f.BoolVar(&o.Rewrite, "rewrite", false, "move branches even to commits that do not descend from where they are there, and replace tags")
 	f.BoolVarP(&o.DryRun, "dry-run", "n", false, "only say what would be sent")
 	f.StringVar(&o.limit, "limit-upload", "", "send at most `RATE` bytes a second, as 500K or 2M")
 	return cmd
 }
 
-// completePush suggests remotes, then branches.
+// completePush suggests remotes, then branches and tags.
 func (a *app) completePush(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
 	if len(args) == 0 {
 		return a.completeRemotes(1)(cmd, args, typed)
 	}
-	return a.completeBranches(-1)(cmd, args, typed)
+	branches, _ := a.completeBranches(-1)(cmd, args, typed)
+	tags, directive := a.completeTags(-1)(cmd, args, typed)
+	return append(branches, tags...), directive
 }
 
 type pushJSON struct {

@@ -8,9 +8,10 @@ import (
 	"evault/repo"
 )
 
-// updateJSON is one branch of a remote in JSON.
+// updateJSON is one branch or tag of a remote in JSON.
 type updateJSON struct {
-	Branch string `json:"branch"`
+	Branch string `json:"branch,omitempty"`
+	Tag    string `json:"tag,omitempty"`
 	Old    string `json:"old,omitempty"`
 	New    string `json:"new,omitempty"`
 	Kind   string `json:"kind"`
@@ -20,7 +21,7 @@ type updateJSON struct {
 func updatesJSON(list []repo.RefUpdate) []updateJSON {
 	out := make([]updateJSON, len(list))
 	for i, u := range list {
-		out[i] = updateJSON{u.Branch, idJSON(u.Old), idJSON(u.New), string(u.Kind), u.Reason}
+		out[i] = updateJSON{u.Branch, u.Tag, idJSON(u.Old), idJSON(u.New), string(u.Kind), u.Reason}
 	}
 	return out
 }
@@ -41,6 +42,9 @@ func (a *app) showUpdates(list []repo.RefUpdate, from, to func(branch string) st
 		}
 		mark, what, color := updateLook(u)
 		line := fmt.Sprintf(" %s %-18s  %s -> %s", mark, what, from(u.Branch), to(u.Branch))
+		if u.Tag != "" {
+			line = fmt.Sprintf(" %s %-18s  %s -> %s", mark, what, u.Tag, u.Tag)
+		}
 		if u.Reason != "" {
 			line += " (" + u.Reason + ")"
 		}
@@ -53,6 +57,9 @@ func updateLook(u repo.RefUpdate) (mark, what, color string) {
 	span := shortOrNone(u.Old) + ".." + shortOrNone(u.New)
 	switch u.Kind {
 	case repo.UpdateNew:
+		if u.Tag != "" {
+			return "*", "[new tag]", green
+		}
 		return "*", "[new branch]", green
 	case repo.UpdateDeleted:
 		return "-", "[deleted]", yellow

@@ -348,7 +348,7 @@ func (r *Repository) finishClone(ctx context.Context, o CloneOptions, site remot
 		return err
 	}
 	var fetchErr error
-	result.Fetch, fetchErr = c.fetch(ctx, FetchOptions{}, m)
+	result.Fetch, fetchErr = c.fetch(ctx, FetchOptions{Tags: true}, m)
 	if fetchErr == nil {
 		err = c.introduce(ctx)
 	}

@@ -17,6 +17,7 @@ import (
 // FetchOptions say what to fetch.
 type FetchOptions struct {
 	Remote string // empty: the default one
+	Tags   bool   // all tags; else those of commits that branches lead to
 	DryRun bool   // only say what would be fetched
 }
 
@@ -24,7 +25,7 @@ type FetchOptions struct {
 type FetchResult struct {
 	Remote  string
 	URL     string
-	Updates []RefUpdate // branches that differ from what was known, ascending by name
+	Updates []RefUpdate // branches that differ from what was known, ascending by name; then tags
 	Packs   int         // packs received
 	Bytes   int64       // their bytes
 	Records int         // log records that were new
@@ -35,9 +36,10 @@ type FetchResult struct {
 	finished bool // all was done that could be
 }
 
-// RefUpdate is one branch of a remote, before and after.
+// RefUpdate is one branch or tag of a remote, before and after.
 type RefUpdate struct {
-	Branch   string
+	Branch   string     // empty: it is a tag
+	Tag      string     // empty: it is a branch
 	Old, New objects.ID // zero: not there
 	Kind     UpdateKind
 	Reason   string // why it was refused
@@ -103,7 +105,7 @@ func (c *conversation) fetch(ctx context.Context, o FetchOptions, m *meter) (*Fe
 		return result, errors.Join(err, verdict(result.Problems))
 	}
 	result.finished = true
-	return result, verdict(result.Problems)
+	return result, errors.Join(verdict(result.Problems), keptTags(o, result))
 }
 
 // learn reads keys and logs of the remote.
@@ -147,14 +149,22 @@ func (c *conversation) follow(ctx context.Context, o FetchOptions, result *Fetch
 	if err != nil {
 		return err
 	}
-	result.Updates = updates
+	tags, err := c.tagUpdates(ctx, o, updates)
+	if err != nil {
+		return err
+	}
+	result.Updates = append(updates, tags...)
 	if o.DryRun {
 		return nil
 	}
 	op := refs.Operation{Name: "fetch", Description: "from " + c.name}
-	for _, u := range updates {
-		if u.Kind != UpdateUnreachable && u.Old != u.New {
+	for _, u := range result.Updates {
+		switch {
+		case u.Kind == UpdateUnreachable || u.Old == u.New:
+		case u.Tag == "":
 			op.Changes = append(op.Changes, refs.Change{Name: trackingPrefix + c.name + "/" + u.Branch, Old: u.Old, New: u.New})
+		case u.Kind == UpdateNew:
+			op.Changes = append(op.Changes, refs.Change{Name: u.full(), New: u.New})
 		}
 	}
 	if op.PacksAdded, err = c.unrecordedPacks(ctx); err != nil {
@@ -186,7 +196,9 @@ func (c *conversation) updates(ctx context.Context, dryRun bool) ([]RefUpdate, e
 	}
 	diverged := map[string][]objects.ID{}
 	for _, d := range view.Diverged {
-		diverged[strings.TrimPrefix(d.Name, branchPrefix)] = d.IDs
+		if branch, ok := strings.CutPrefix(d.Name, branchPrefix); ok {
+			diverged[branch] = d.IDs
+		}
 	}
 	names := slices.Sorted(maps.Keys(there))
 	for branch := range known {

@@ -16,10 +16,11 @@ type RemoteListing struct {
 	Remote   string
 	URL      string
 	Branches []refs.Ref // without prefix, ascending
+	Tags     []refs.Ref // without prefix, ascending: tag objects, or commits
 	Problems []error    // as FetchResult.Problems
 }
 
-// ListRemote reads keys and logs of a remote and says where its branches are. It fetches no packs and moves nothing here.
+// ListRemote reads keys and logs of a remote and says where its branches and tags are. It fetches no packs and moves nothing here.
 func (r *Repository) ListRemote(ctx context.Context, name string) (*RemoteListing, error) {
 	if name == "" {
 		var err error
@@ -38,6 +39,9 @@ func (r *Repository) ListRemote(ctx context.Context, name string) (*RemoteListin
 	for full, id := range c.refs.View().All() {
 		if branch, ok := strings.CutPrefix(full, branchPrefix); ok {
 			out.Branches = append(out.Branches, refs.Ref{Name: branch, ID: id})
+		}
+		if tag, ok := strings.CutPrefix(full, tagPrefix); ok {
+			out.Tags = append(out.Tags, refs.Ref{Name: tag, ID: id})
 		}
 	}
 	return out, errors.Join(verdict(out.Problems), c.close())

@@ -21,10 +21,12 @@ import (
 // PushOptions say what to push where.
 type PushOptions struct {
 	Remote      string   // empty: the default one
-	Branches    []string // empty: the current one
+	Branches    []string // branches or tags by name; empty, and no All or Tags: the current branch
 	All         bool     // every branch
+	Tags        bool     // every tag
+	FollowTags  bool     // annotated tags of commits that are pushed, too, as far as the remote lacks them
 	Delete      bool     // remove Branches from the remote
-	Rewrite     bool     // move branches to commits that do not descend from where they are
+	Rewrite     bool     // move branches to commits that do not descend from where they are, and replace tags
 	DryRun      bool     // only say what would be pushed
 	UploadLimit int64    // bytes a second; 0: none
 }
@@ -45,7 +47,7 @@ type PushResult struct {
 // maxPushTries bounds how often a push starts over because another device was faster, on other branches than these.
 const maxPushTries = 16
 
-// Push brings branches of this vault to a remote, with what their commits need: packs as they are, then one record there.
+// Push brings branches and tags of this vault to a remote, with what their commits need: packs as they are, then one record there.
 // A branch that another device has advanced meanwhile is left alone: the error is ErrFetchFirst, other branches are pushed.
 //
 // The vault stays usable for other commands while packs are sent. An interrupted push is continued by the next one: packs
@@ -62,7 +64,7 @@ func (r *Repository) Push(ctx context.Context, o PushOptions) (*PushResult, erro
 	if err != nil {
 		return nil, r.orBranch(err, o)
 	}
-	branches, err := r.branchesToPush(o)
+	names, err := r.refsToPush(o)
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +72,7 @@ func (r *Repository) Push(ctx context.Context, o PushOptions) (*PushResult, erro
 	defer m.close()
 	c, err := r.converse(ctx, name, converseOptions{create: !o.DryRun && !o.Delete, limit: o.UploadLimit})
 	if errors.Is(err, remote.ErrNoStore) && o.DryRun {
-		return r.wouldCreate(ctx, name, branches)
+		return r.wouldCreate(ctx, name, names)
 	}
 	if err != nil {
 		return &PushResult{Remote: name, URL: known.URL}, err
@@ -78,7 +80,7 @@ func (r *Repository) Push(ctx context.Context, o PushOptions) (*PushResult, erro
 	if err := r.release(); err != nil {
 		return nil, errors.Join(err, c.close())
 	}
-	p := &pushing{conversation: c, o: o, branches: branches, meter: m, result: &PushResult{Remote: name, URL: c.url.String(), Created: c.created}}
+	p := &pushing{conversation: c, o: o, names: names, meter: m, result: &PushResult{Remote: name, URL: c.url.String(), Created: c.created}}
 	err = p.run(ctx)
 	p.result.Problems, p.result.Keys = unique(c.problems), c.given
 	return p.result, errors.Join(err, verdict(p.result.Problems), c.close())
@@ -96,19 +98,18 @@ func (r *Repository) orBranch(err error, o PushOptions) error {
 	return fmt.Errorf("%w; there is a branch of that name: \"%s REMOTE %s\"", err, verb, o.Remote)
 }
 
-// branchesToPush gives the branches by name, ascending.
-func (r *Repository) branchesToPush(o PushOptions) ([]string, error) {
+// refsToPush gives the full names of what is to be pushed, ascending; of what is to be deleted, as it was said.
+func (r *Repository) refsToPush(o PushOptions) ([]string, error) {
 	view := r.refs.View()
-	if o.All {
-		var all []string
+	var list []string
+	if o.All || o.Tags {
 		for full := range view.All() {
-			if b, ok := strings.CutPrefix(full, branchPrefix); ok {
-				all = append(all, b)
+			if o.All && strings.HasPrefix(full, branchPrefix) || o.Tags && isTag(full) {
+				list = append(list, full)
 			}
 		}
-		return all, nil
 	}
-	if len(o.Branches) == 0 {
+	if len(o.Branches) == 0 && !o.All && !o.Tags {
 		if o.Delete {
 			return nil, usagef("say which branches to delete on which remote: \"evault push --delete REMOTE BRANCH\"")
 		}
@@ -118,32 +119,66 @@ func (r *Repository) branchesToPush(o PushOptions) ([]string, error) {
 		if _, ok := view.Ref(branchPrefix + view.Head.Branch); !ok {
 			return nil, &kindError{ErrUnknownRevision, "branch " + view.Head.Branch + " has no commit yet: there is nothing to push", nil}
 		}
-		return []string{view.Head.Branch}, nil
+		return []string{branchPrefix + view.Head.Branch}, nil
 	}
-	for _, b := range o.Branches {
-		if strings.Contains(b, ":") {
-			return nil, usagef("%q: a branch has the same name at a remote: \"evault push REMOTE BRANCH\"; --delete removes one there", b)
+	for _, name := range o.Branches {
+		full, err := r.refToPush(name, o.Delete)
+		if err != nil {
+			return nil, err
 		}
-		if err := refs.ValidateBranchName(b); err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrUsage, err)
-		}
-		if _, ok := view.Ref(branchPrefix + b); !ok && !o.Delete {
-			return nil, fmt.Errorf("%w: no branch %q%s", ErrUnknownRevision, b, r.suggest(b))
-		}
+		list = append(list, full)
 	}
-	list := slices.Clone(o.Branches)
 	slices.Sort(list)
 	return slices.Compact(list), nil
 }
 
+// refToPush gives the full name of a branch or tag; of one to be deleted, as it was said, because it need not be here.
+func (r *Repository) refToPush(name string, remove bool) (string, error) {
+	if strings.Contains(name, ":") {
+		return "", usagef("%q: a branch has the same name at a remote: \"evault push REMOTE BRANCH\"; --delete removes one there", name)
+	}
+	if err := refs.ValidateBranchName(name); err != nil {
+		return "", fmt.Errorf("%w: %w", ErrUsage, err)
+	}
+	if remove {
+		return name, nil
+	}
+	full, err := findPushed(r.refs.View(), name)
+	if err == nil && full == "" {
+		err = fmt.Errorf("%w: no branch or tag %q%s", ErrUnknownRevision, name, r.suggest(name))
+	}
+	return full, err
+}
+
+// findPushed finds the branch or tag that a name means among refs: "main", "v1", or in full "heads/main", "tags/v1". None is
+// the empty name.
+func findPushed(view *refs.View, name string) (string, error) {
+	_, branch := view.Ref(branchPrefix + name)
+	_, tag := view.Ref(tagPrefix + name)
+	switch {
+	case branch && tag:
+		return "", usagef("%q is a branch and a tag: say %s%s or %s%s", name, branchPrefix, name, tagPrefix, name)
+	case branch:
+		return branchPrefix + name, nil
+	case tag:
+		return tagPrefix + name, nil
+	}
+	if _, ok := view.Ref(name); ok && (isTag(name) || strings.HasPrefix(name, branchPrefix)) {
+		return name, nil
+	}
+	return "", nil
+}
+
 // wouldCreate is a dry run against a place that holds nothing yet.
-func (r *Repository) wouldCreate(ctx context.Context, name string, branches []string) (*PushResult, error) {
+func (r *Repository) wouldCreate(ctx context.Context, name string, names []string) (*PushResult, error) {
 	result := &PushResult{Remote: name, URL: r.config.Remotes[name].URL, Created: true, Done: true}
 	var tips []objects.ID
-	for _, b := range branches {
-		id, _ := r.refs.View().Ref(branchPrefix + b)
-		tips = append(tips, id)
-		result.Updates = append(result.Updates, RefUpdate{Branch: b, New: id, Kind: UpdateNew})
+	for _, full := range names {
+		u := updateOf(full)
+		u.New, _ = r.refs.View().Ref(full)
+		u.Kind = UpdateNew
+		tips = append(tips, u.New)
+		result.Updates = append(result.Updates, u)
 	}
 	packs, err := r.packsFor(ctx, tips, nil, func(pack.Name) bool { return false })
 	for _, p := range packs {
@@ -156,11 +191,11 @@ func (r *Repository) wouldCreate(ctx context.Context, name string, branches []st
 // pushing is one push on its way.
 type pushing struct {
 	*conversation
-	o        PushOptions
-	branches []string
-	meter    *meter
-	result   *PushResult
-	sent     map[[32]byte]bool // packs that are at the remote for sure
+	o      PushOptions
+	names  []string // full; of what is to be deleted, as it was said
+	meter  *meter
+	result *PushResult
+	sent   map[[32]byte]bool // packs that are at the remote for sure
 }
 
 func (p *pushing) run(ctx context.Context) error {
@@ -241,22 +276,44 @@ func (p *pushing) newLog(ctx context.Context) error {
 	})
 }
 
-// decide says for every branch what is to become of it.
+// decide says for every branch and tag what is to become of it.
 func (p *pushing) decide(ctx context.Context) error {
 	p.result.Updates = nil
-	ours, theirs := p.repo.refs.View(), p.refs.View()
-	for _, b := range p.branches {
-		u := RefUpdate{Branch: b}
-		u.Old, _ = theirs.Ref(branchPrefix + b)
-		if !p.o.Delete {
-			u.New, _ = ours.Ref(branchPrefix + b)
+	theirs := p.refs.View()
+	for _, name := range p.names {
+		full := name
+		if p.o.Delete {
+			found, err := findPushed(theirs, name)
+			if err != nil {
+				return err
+			}
+			if full = found; full == "" {
+				full = branchPrefix + name
+			}
 		}
-		also := divergedIDs(theirs, branchPrefix+b)
-		if err := p.judge(ctx, &u, also); err != nil {
+		if err := p.decideOne(ctx, full); err != nil {
 			return err
 		}
-		p.result.Updates = append(p.result.Updates, u)
 	}
+	if p.o.FollowTags && !p.o.Delete {
+		return p.decideTags(ctx)
+	}
+	return nil
+}
+
+func (p *pushing) decideOne(ctx context.Context, full string) error {
+	theirs, u := p.refs.View(), updateOf(full)
+	u.Old, _ = theirs.Ref(full)
+	if !p.o.Delete {
+		u.New, _ = p.repo.refs.View().Ref(full)
+	}
+	also := divergedIDs(theirs, full)
+	if u.Tag != "" {
+		p.judgeTag(&u, also)
+	} else if err := p.judge(ctx, &u, also); err != nil {
+		return err
+	}
+	p.result.Updates = append(p.result.Updates, u)
 	return nil
 }
 
@@ -325,18 +382,22 @@ func (r *Repository) hasCommit(ctx context.Context, id objects.ID) (bool, error)
 	return err == nil, err
 }
 
-// rejected is the error of a push of which some branches were refused.
+// rejected is the error of a push of which some branches or tags were refused.
 func (p *pushing) rejected() error {
+	kind := ErrOtherTag
 	var names []string
 	for _, u := range p.result.Updates {
 		if u.Kind == UpdateRefused {
-			names = append(names, u.Branch+" ("+u.Reason+")")
+			names = append(names, u.Branch+u.Tag+" ("+u.Reason+")")
+			if u.Tag == "" {
+				kind = ErrFetchFirst
+			}
 		}
 	}
 	if len(names) == 0 {
 		return nil
 	}
-	return &kindError{ErrFetchFirst, p.name + " refused " + strings.Join(names, ", "), nil}
+	return &kindError{kind, p.name + " refused " + strings.Join(names, ", "), nil}
 }
 
 // operation makes the record of the push, and sends the packs that it needs first; nil if there is nothing to record.
@@ -347,7 +408,7 @@ func (p *pushing) operation(ctx context.Context) (*refs.Operation, error) {
 		if u.Kind == UpdateRefused || u.Kind == UpdateUpToDate {
 			continue
 		}
-		op.Changes = append(op.Changes, refs.Change{Name: branchPrefix + u.Branch, Old: u.Old, New: u.New})
+		op.Changes = append(op.Changes, refs.Change{Name: u.full(), Old: u.Old, New: u.New})
 		if !u.New.IsZero() {
 			tips = append(tips, u.New)
 		}
@@ -541,7 +602,7 @@ func (p *pushing) follow(ctx context.Context) error {
 		op := refs.Operation{Name: "push", Description: "to " + p.name}
 		view := p.refs.View()
 		for _, u := range p.result.Updates {
-			if u.Kind == UpdateRefused {
+			if u.Kind == UpdateRefused || u.Tag != "" {
 				continue
 			}
 			now, _ := view.Ref(branchPrefix + u.Branch)

@@ -15,7 +15,7 @@ import (
 
 // packsFor gives the packs that hold what the tips need and the known commits do not, ascending by name: of every commit
 // from the tips back to known ones or their ancestors, the commit itself and how its tree differs from those of its
-// parents, down to file lists and chunks. Contents of files are not read, only located.
+// parents, down to file lists and chunks. A tip may be a tag object, which is needed itself. Contents of files are not read, only located.
 //
 // There says which packs are at the target already. An object that is in several packs needs none of them if one is there.
 // A pack that came from elsewhere is verified before it is taken for the place of an object, because nothing else would
@@ -29,10 +29,28 @@ func (r *Repository) packsFor(ctx context.Context, tips, known []objects.ID, the
 	}
 	n := packNeeds{ctx: ctx, db: db, there: there, verdicts: map[pack.Name]bool{}, chosen: map[pack.Name]bool{}}
 	walk := newObjects{db: db, visit: n.need, commit: func(id objects.ID) (*objects.Commit, error) { return objects.ReadCommit(ctx, db, id) }}
+	if tips, err = r.needTags(ctx, tips, n.need); err != nil {
+		return nil, asDamage(err)
+	}
 	if err := walk.run(ctx, tips, known); err != nil {
 		return nil, asDamage(err)
 	}
 	return n.infos()
+}
+
+// needTags visits the tag objects among the tips, and gives the tips with the commits in their places.
+func (r *Repository) needTags(ctx context.Context, tips []objects.ID, visit func(*objects.Edge) error) ([]objects.ID, error) {
+	commits := make([]objects.ID, len(tips))
+	for i, tip := range tips {
+		var err error
+		commits[i], err = r.followTags(ctx, tip, func(id objects.ID, _ *objects.Tag) error {
+			return visit(&objects.Edge{ID: id, Kind: objects.KindTag, Commit: id})
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return commits, nil
 }
 
 // newObjects walks what tips need and known commits do not.
@@ -161,8 +179,8 @@ func missingObject(e *objects.Edge, err error) error {
 
 // nameEdge names an object for people, and who needs it.
 func nameEdge(e *objects.Edge) string {
-	if e.Kind == objects.KindCommit {
-		return "commit " + e.ID.Short()
+	if e.Kind == objects.KindCommit || e.Kind == objects.KindTag {
+		return e.Kind.String() + " " + e.ID.Short()
 	}
 	return fmt.Sprintf("commit %s, %.300q, %s %s", e.Commit.Short(), display(e.Path), e.Kind, e.ID.Short())
 }

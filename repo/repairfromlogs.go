@@ -164,6 +164,9 @@ func (f *healing) branches(ctx context.Context) (map[string]objects.ID, error) {
 		return want, nil
 	}
 	for name, there := range f.view.All() {
+		if _, here := want[name]; isTag(name) && !here && f.hasTag(ctx, name, there) {
+			want[name] = there
+		}
 		if !strings.HasPrefix(name, branchPrefix) {
 			continue
 		}
@@ -184,6 +187,16 @@ func (f *healing) branches(ctx context.Context) (map[string]objects.ID, error) {
 		want[name] = id
 	}
 	return want, nil
+}
+
+// hasTag says whether what a tag of the remote leads to is here, and in order.
+func (f *healing) hasTag(ctx context.Context, full string, id objects.ID) bool {
+	commit, err := f.repo.peelRef(ctx, full, id)
+	if err != nil {
+		return false
+	}
+	_, err = f.repo.loadCommit(ctx, commit)
+	return err == nil
 }
 
 // headOf says which branch this working copy is on: as the last readable record has it, or the file HEAD, or the remote.

@@ -26,7 +26,7 @@ type VerifyOptions struct {
 
 // Damage is one thing that is not as it must be. Fields that do not apply are empty.
 type Damage struct {
-	Kind   string // "pack", "object", "record", "key" (roster, keyring or slot), "slot", "index", "mirror"
+	Kind   string // "pack", "object", "tag", "record", "key" (roster, keyring or slot), "slot", "index", "mirror"
 	Pack   string
 	Object string
 	Commit string // a commit that needs the object
@@ -60,7 +60,7 @@ const maxDamage = 10000
 
 // Verify proves that everything the vault says it holds is there and right: every pack's bytes against its name, every
 // frame's seal, every object's ID, every record's place, signature and authority, every commit's signature, and that
-// every object that any commit of the log needs, is there. Damage is named by pack, object, commit and path.
+// every object that any commit or tag of the log needs, is there. Damage is named by pack, object, commit and path.
 //
 // It fails with ErrDamaged or ErrSecurity beside the result that says why.
 func (r *Repository) Verify(ctx context.Context, o VerifyOptions) (*VerifyResult, error) {
@@ -300,7 +300,7 @@ func (v *verification) checkMirrors(ctx context.Context) error {
 
 // checkHistory walks from every commit that the log names to every object it needs.
 func (v *verification) checkHistory(ctx context.Context) error {
-	roots, err := v.repo.allRoots(ctx)
+	roots, err := v.repo.allRoots(ctx, v.tagDamage)
 	if err := v.exceptNamed(ctx, err); err != nil {
 		return err
 	}
@@ -372,9 +372,18 @@ func (v *verification) checkChunk(ctx context.Context, e *objects.Edge, report f
 	}
 }
 
-// allRoots lists every commit that a ref or the log names, so that what undo may go back to is proved too. Beside an
-// error it gives those that it found.
-func (r *Repository) allRoots(ctx context.Context) ([]objects.ID, error) {
+// tagDamage names a tag that cannot be followed to its commit.
+func (v *verification) tagDamage(full string, id objects.ID, err error) {
+	if errors.Is(err, ErrSecurity) {
+		v.result.Security = append(v.result.Security, err.Error())
+		return
+	}
+	v.damage(Damage{Kind: "tag", Object: id.String(), Pack: v.bad[id], Path: full, Detail: err.Error()})
+}
+
+// allRoots lists every commit that a ref or the log names, so that what undo may go back to is proved too. Tags are followed,
+// and badTag is told of those which that cannot be done with. Beside an error it gives those that it found.
+func (r *Repository) allRoots(ctx context.Context, badTag func(full string, id objects.ID, err error)) ([]objects.ID, error) {
 	var roots []objects.ID
 	seen := map[objects.ID]bool{{}: true}
 	add := func(id objects.ID) {
@@ -383,14 +392,27 @@ func (r *Repository) allRoots(ctx context.Context) ([]objects.ID, error) {
 			roots = append(roots, id)
 		}
 	}
-	for name, id := range r.refs.View().All() {
-		if isTag(name) {
-			var err error
-			if id, err = r.peel(ctx, id); err != nil {
-				return nil, err
+	tags := map[refs.Ref]bool{}
+	addRef := func(full string, id objects.ID) {
+		at := refs.Ref{Name: full, ID: id}
+		switch {
+		case !isTag(full):
+			add(id)
+		case !id.IsZero() && !tags[at]:
+			tags[at] = true
+			commit, err := r.peelRef(ctx, full, id)
+			if _, here := r.db.Locate(commit); err == nil && !here {
+				err = fmt.Errorf("%s: %w", commit.Short(), objects.ErrNotFound)
 			}
+			if err != nil {
+				badTag(full, id, err)
+				return
+			}
+			add(commit)
 		}
-		add(id)
+	}
+	for name, id := range r.refs.View().All() {
+		addRef(name, id)
 	}
 	add(r.head())
 	err := r.refs.Records(ctx, func(rec *refs.Record) bool {
@@ -398,15 +420,13 @@ func (r *Repository) allRoots(ctx context.Context) ([]objects.ID, error) {
 			return true
 		}
 		for _, c := range rec.Body.Changes {
-			if !isTag(c.Name) {
-				add(c.Old)
-				add(c.New)
-			}
+			addRef(c.Name, c.Old)
+			addRef(c.Name, c.New)
 		}
 		add(rec.Body.HeadAfter.Commit)
-		return true
+		return ctx.Err() == nil
 	})
-	return roots, err
+	return roots, errors.Join(err, ctx.Err())
 }
 
 func isTag(name string) bool { return len(name) > len(tagPrefix) && name[:len(tagPrefix)] == tagPrefix }
