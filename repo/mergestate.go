@@ -27,6 +27,7 @@ type pickRest struct {
 	Todo       []objects.ID // in order
 	Mainline   int          // of merges: the parent to compare with, 1 is the first; 0: none is given
 	NoteOrigin bool         // say in the message where it was picked from
+	Begun      objects.ID   // where HEAD was before the first of them
 }
 
 // Conflict is one path that the two sides changed so that somebody must decide.
