@@ -174,7 +174,7 @@ func (w *treeWriter) writeFolder(f *importFolder, depth int) (objects.TreeRef, e
 			return ref, fmt.Errorf("%q: %w", e.name, err)
 		}
 	}
-	if depth == len(w.builders) {
+	for depth >= len(w.builders) {
 		w.builders = append(w.builders, objects.NewTreeBuilder(w.sink))
 	}
 	b := w.builders[depth]
