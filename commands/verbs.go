@@ -10,7 +10,7 @@ func (a *app) verbs() []*cobra.Command {
 		newCheckout(a), newSwitch(a), newBranch(a), newTag(a), newRestore(a), newExport(a),
 		newReset(a), newUndo(a), newRedo(a), newReflog(a),
 		newClone(a), newRemote(a), newPush(a), newFetch(a), newPull(a), newLsRemote(a), newServe(a), newPeer(a), newPair(a),
-		newVerify(a), newRepair(a), newKey(a), newDevice(a), newIdentity(a),
+		newImport(a), newVerify(a), newRepair(a), newKey(a), newDevice(a), newIdentity(a),
 		newConfig(a), newVersion(a), newCompletion(a),
 	}
 }
