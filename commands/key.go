@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 
@@ -20,7 +21,7 @@ func newKey(a *app) *cobra.Command {
 by a passphrase, by recovery words, or by somebody's age recipient or SSH key.`,
 		`  evault key list
   evault key add --recovery-words
-  evault key remove 1a2b3c4d`,
+  evault key remove 1a2b3c4d --yes`,
 		newKeyList(a), newKeyAdd(a), newKeyRemove(a), newKeyExport(a))
 }
 
@@ -181,15 +182,18 @@ func addSlot(ctx context.Context, v *openVault, o keyAddOptions, pass []byte) (r
 }
 
 func newKeyRemove(a *app) *cobra.Command {
-	return &cobra.Command{
+	var yes bool
+	cmd := &cobra.Command{
 		Use:   "remove ID",
 		Short: "Remove a key slot",
 		Long: `Remove the key slot whose ID begins with ID. Whoever has opened it before may have kept the vault's secret: removing a slot
 takes away a way in, it does not change the locks.`,
-		Example: `  evault key remove 1a2b3c4d`,
+		Example: `  evault key remove 1a2b3c4d --yes`,
 		Args:    between(1, 1, "the ID of one slot"),
-		RunE:    func(cmd *cobra.Command, args []string) error { return a.runKeyRemove(cmd.Context(), args[0]) },
+		RunE:    func(cmd *cobra.Command, args []string) error { return a.runKeyRemove(cmd, args[0], yes) },
 	}
+	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
+	return cmd
 }
 
 type keyRemoveJSON struct {
@@ -198,7 +202,13 @@ type keyRemoveJSON struct {
 	Notes []string `json:"notes"`
 }
 
-func (a *app) runKeyRemove(ctx context.Context, prefix string) error {
+func (a *app) runKeyRemove(cmd *cobra.Command, prefix string, yes bool) error {
+	ctx := cmd.Context()
+	if !yes {
+		if err := a.confirmSlotRemoval(cmd, prefix); err != nil {
+			return err
+		}
+	}
 	return a.withVault(ctx, repo.Writing, func(v *openVault) error {
 		notes, err := v.RemoveSlot(ctx, prefix)
 		if err != nil {
@@ -212,6 +222,26 @@ func (a *app) runKeyRemove(ctx context.Context, prefix string) error {
 		}
 		return nil
 	})
+}
+
+// confirmSlotRemoval asks about the slot that is meant, without the vault's lock.
+func (a *app) confirmSlotRemoval(cmd *cobra.Command, prefix string) error {
+	if !a.canConfirm() {
+		return usagef(cmd, "to remove a key slot without a terminal to ask on takes --yes")
+	}
+	var slot keys.SlotInfo
+	err := a.withVault(cmd.Context(), repo.ReadOnly, func(v *openVault) (err error) {
+		slot, err = v.FindSlot(cmd.Context(), prefix)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	what := slot.Kind.String()
+	if slot.Label != "" {
+		what += " " + quoted(slot.Label)
+	}
+	return a.confirm(cmd.Context(), fmt.Sprintf("Remove the slot %x (%s)? What it opens the vault with will open it no more.", slot.Hash[:4], what))
 }
 
 func newKeyExport(a *app) *cobra.Command {

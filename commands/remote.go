@@ -36,10 +36,12 @@ type remoteJSON struct {
 	Name     string            `json:"name"`
 	URL      string            `json:"url"`
 	Branches map[string]string `json:"branches"`
+	Action   string            `json:"action,omitempty"` // "removed", "renamed"
+	OldName  string            `json:"old_name,omitempty"`
 }
 
 func remoteDocument(one repo.Remote) remoteJSON {
-	out := remoteJSON{schemaOf("remote"), one.Name, one.URL, map[string]string{}}
+	out := remoteJSON{schema: schemaOf("remote"), Name: one.Name, URL: one.URL, Branches: map[string]string{}}
 	for _, b := range one.Branches {
 		out.Branches[b.Name] = b.ID.String()
 	}
@@ -105,7 +107,7 @@ func newRemoteRemove(a *app) *cobra.Command {
 		Example: `  evault remote remove usb`,
 		Args:    between(1, 1, "a remote"), ValidArgsFunction: a.completeRemotes(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.changeRemote(cmd.Context(), func(v *openVault) error { return v.RemoveRemote(cmd.Context(), args[0]) })
+			return a.changeRemote(cmd.Context(), args[0], "removed", "", func(v *openVault) error { return v.RemoveRemote(cmd.Context(), args[0]) })
 		},
 	}
 }
@@ -116,7 +118,9 @@ func newRemoteRename(a *app) *cobra.Command {
 		Example: `  evault remote rename origin friend`,
 		Args:    between(2, 2, "an old and a new name"), ValidArgsFunction: a.completeRemotes(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.changeRemote(cmd.Context(), func(v *openVault) error { return v.RenameRemote(cmd.Context(), args[0], args[1]) })
+			return a.changeRemote(cmd.Context(), args[0], "renamed", args[1], func(v *openVault) error {
+				return v.RenameRemote(cmd.Context(), args[0], args[1])
+			})
 		},
 	}
 }
@@ -149,6 +153,23 @@ func (a *app) remoteDone(one repo.Remote) error {
 	return nil
 }
 
-func (a *app) changeRemote(ctx context.Context, change func(*openVault) error) error {
-	return a.withVault(ctx, repo.Writing, change)
+// changeRemote removes or renames a remote.
+func (a *app) changeRemote(ctx context.Context, name, action, newName string, change func(*openVault) error) error {
+	return a.withVault(ctx, repo.Writing, func(v *openVault) error {
+		var was repo.Remote
+		for _, one := range v.Remotes() {
+			if one.Name == name {
+				was = one
+			}
+		}
+		if err := change(v); err != nil || !a.flags.json {
+			return err
+		}
+		out := remoteDocument(was)
+		out.Action = action
+		if newName != "" {
+			out.Name, out.OldName = newName, name
+		}
+		return a.emit(out)
+	})
 }

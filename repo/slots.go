@@ -71,6 +71,12 @@ const (
 	minSlotPrefix = 4
 )
 
+// FindSlot gives the slot whose ID begins with prefix, at least four digits. An ID that none or several begin with is ErrUsage
+// or keys.ErrNoSlot, with the candidates.
+func (r *Repository) FindSlot(ctx context.Context, prefix string) (keys.SlotInfo, error) {
+	return r.findSlot(ctx, prefix)
+}
+
 func (r *Repository) findSlot(ctx context.Context, prefix string) (keys.SlotInfo, error) {
 	if len(prefix) < minSlotPrefix {
 		return keys.SlotInfo{}, usagef("%q: give at least %d digits of the slot's ID (evault key list shows them)", prefix, minSlotPrefix)
