@@ -41,6 +41,7 @@ git's signatures. docs/import.md says what becomes of what.`,
 	f.StringArrayVarP(&o.Branches, "branch", "b", nil, "only this `BRANCH` and the tags in its history; may be repeated")
 	f.StringVar(&o.Prefix, "prefix", "", "put `NAME/` in front of the names of branches and tags")
 	f.BoolVar(&o.NoCheckout, "no-checkout", false, "write no files")
+	f.BoolVarP(&o.Force, "force", "f", false, "overwrite files that are in the way of the checkout")
 	f.BoolVarP(&o.DryRun, "dry-run", "n", false, "read everything and only show what would be done")
 	return cmd
 }
@@ -62,6 +63,7 @@ type importJSON struct {
 	ChangedCount int64               `json:"changed_count"`
 	Branch       string              `json:"branch,omitempty"`
 	Written      int64               `json:"written"`
+	Lost         []jsonPath          `json:"lost"`
 	Problems     []problemJSON       `json:"problems"`
 	Notes        []string            `json:"notes"`
 	Error        string              `json:"error,omitempty"`
@@ -117,7 +119,7 @@ func (a *app) runImportGit(ctx context.Context, o repo.ImportOptions, dir string
 func importDocument(dir string, o repo.ImportOptions, r *repo.ImportResult, failed error) importJSON {
 	out := importJSON{schema: schemaOf("import"), Repository: dir, DryRun: o.DryRun, Nothing: r.Nothing, Commits: r.Commits,
 		New: r.New, Stored: r.Stored, Packs: r.Packs, Refs: []importedRefJSON{}, Skipped: []skippedPathJSON{}, SkippedCount: r.SkippedN,
-		SkippedRefs: []skippedRefJSON{}, Changed: []changedCommitJSON{}, ChangedCount: r.ChangedN, Branch: r.Branch,
+		SkippedRefs: []skippedRefJSON{}, Changed: []changedCommitJSON{}, ChangedCount: r.ChangedN, Branch: r.Branch, Lost: []jsonPath{},
 		Problems: []problemJSON{}, Notes: nonNil(r.Notes), Error: errorText(failed)}
 	for _, ref := range r.Refs {
 		one := importedRefJSON{Git: ref.Git, Ref: ref.Ref, Kind: string(ref.Kind), New: ref.New.String(), Commit: ref.Commit.String()}
@@ -136,7 +138,7 @@ func importDocument(dir string, o repo.ImportOptions, r *repo.ImportResult, fail
 		out.Changed = append(out.Changed, changedCommitJSON(c))
 	}
 	if r.Checkout != nil {
-		out.Written = r.Checkout.Written
+		out.Written, out.Lost = r.Checkout.Written, pathsJSON(r.Checkout.Lost)
 		out.Problems = problemsJSON(r.Checkout.Problems)
 	}
 	return out
@@ -167,10 +169,9 @@ func (a *app) showImport(v *openVault, o repo.ImportOptions, r *repo.ImportResul
 	for _, n := range r.Notes {
 		a.note("%s", n)
 	}
-	if failed != nil && r.Checkout == nil {
-		return
-	}
 	switch {
+	case failed != nil && !r.Done:
+		return
 	case r.Nothing:
 		a.say("Nothing new: %s here already\n", count(r.Commits, "commit"))
 	case o.DryRun:
@@ -180,6 +181,7 @@ func (a *app) showImport(v *openVault, o repo.ImportOptions, r *repo.ImportResul
 	}
 	if r.Checkout != nil {
 		a.say("On branch %s: %s written\n", r.Branch, count(r.Checkout.Written, "file"))
+		a.showLost(v, r.Checkout.Lost, r.Checkout.Notes, false)
 		for _, p := range r.Checkout.Problems {
 			a.note("%s", p)
 		}

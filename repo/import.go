@@ -20,6 +20,7 @@ type ImportOptions struct {
 	Branches   []string  // only these, and the tags in their history; none: all branches and tags
 	Prefix     string    // in front of the names of branches and tags, such as "old/"
 	NoCheckout bool      // write no files
+	Force      bool      // overwrite what is in no commit, where files are in the way of the checkout
 	DryRun     bool      // read and compare everything, and store nothing
 }
 
@@ -37,6 +38,7 @@ type ImportResult struct {
 	Stored   int64 // bytes of the packs written
 	Packs    int
 	Nothing  bool   // everything was here already
+	Done     bool   // the branches and tags are there
 	Branch   string // checked out; empty if nothing was
 	Checkout *CheckoutResult
 	Notes    []string
@@ -176,13 +178,16 @@ func (i *importing) decide() error {
 func (i *importing) finish(ctx context.Context) error {
 	d, err := i.destination(ctx)
 	if err != nil || i.result.Nothing && d == nil {
+		i.result.Done = err == nil
 		return err
 	}
 	if err := i.store(ctx); err != nil {
 		return fmt.Errorf("storing the history: %w", err)
 	}
 	if d == nil {
-		return i.repo.record(ctx, i.op)
+		err := i.repo.record(ctx, i.op)
+		i.result.Done = err == nil
+		return err
 	}
 	if d.commit, err = i.repo.loadCommit(ctx, d.id); err != nil {
 		return err
@@ -190,9 +195,12 @@ func (i *importing) finish(ctx context.Context) error {
 	d.op = i.op
 	i.result.Branch = d.op.HeadAfter.Branch
 	if i.o.NoCheckout {
-		return i.repo.recordMove(ctx, d, false)
+		err := i.repo.recordMove(ctx, d, false)
+		i.result.Done = err == nil
+		return err
 	}
-	i.result.Checkout, err = i.repo.moveTo(ctx, d, false, false)
+	i.result.Checkout, err = i.repo.moveTo(ctx, d, i.o.Force, false)
+	i.result.Done = err == nil || errors.Is(err, ErrIncomplete) // which a checkout is also when HEAD has moved
 	return err
 }
 

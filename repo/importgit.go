@@ -138,7 +138,7 @@ func (o *ImportOptions) readRefs(ctx context.Context, h *gitHistory) error {
 		return h.addRef(line)
 	}, "for-each-ref", format, gitHeads)
 	for full := range wanted {
-		err = errors.Join(err, fmt.Errorf("%w: the repository has no branch %q", ErrUnknownRevision, strings.TrimPrefix(full, gitHeads)))
+		err = errors.Join(err, fmt.Errorf("the repository has no branch %q", strings.TrimPrefix(full, gitHeads)))
 	}
 	if err != nil {
 		return err
