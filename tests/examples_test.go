@@ -115,6 +115,9 @@ var preparations = map[string]string{
 	"evault tag -d before-the-move":                                 "evault tag before-the-move",
 	`evault tag -m "Sent to the printer" v1.0 HEAD~1`:               "evault tag -d v1.0",
 	"evault reset --hard HEAD~1":                                    "evault restore notes.txt",
+	"evault import git ../project":                                  gitProject,
+	"evault import git --branch main --branch release ../project":   gitProject,
+	"evault import git --prefix old/ ../project.git":                gitProject,
 	"evault undo":                                                   commits, "evault undo -n": commits, "evault undo 2": commits,
 	"evault redo": commits + "; evault undo", "evault redo -n": commits + "; evault undo",
 }
@@ -122,3 +125,11 @@ var preparations = map[string]string{
 // commits are operations of this folder: the world is put back as a copy, and what the folder it was copied from did is not
 // this one's to undo.
 const commits = "evault commit -q -m x; evault commit -q --allow-empty -m y"
+
+// gitProject makes a git repository, if there is a git, and a vault without commits to import it into.
+const gitProject = `command -v git >/dev/null || exit 0
+git init -q -b main ../project
+git -C ../project -c user.name=Ada -c user.email=ada@example.org commit -q --allow-empty -m one
+git -C ../project branch release
+git clone -q --bare ../project ../project.git
+mkdir ../fresh && cd ../fresh && evault init -q`

@@ -366,6 +366,8 @@ var jsonRuns = []jsonRun{
 	{verb: "branch", before: "evault switch -q --keep feature"},
 	{verb: "reflog"},
 	{verb: "clone", args: "/mnt/usb/vault", dir: "empty"},
+	{verb: "import git", args: "../project", before: gitProject},
+	{verb: "import git", args: "--prefix x -n ../project", before: gitProject + "; evault import git ../project"},
 	{verb: "remote list"},
 	{verb: "remote add", args: "new /mnt/usb/new"},
 	{verb: "remote remove", args: "usb"},
