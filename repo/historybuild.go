@@ -96,21 +96,10 @@ func (h *history) take(ctx context.Context, fresh []newCommit) error {
 		if err != nil {
 			return err
 		}
-		d.found = d.found[:0]
-		if err := d.trees("", parent, f.commit.Tree, 0); err != nil {
-			// What came before it is complete, and is kept.
-			return cmp.Or(h.flush(ctx, &b), fmt.Errorf("commit %s: %w", f.id.Short(), err))
+		if err := d.add(&b, f, parent); err != nil {
+			return cmp.Or(h.flush(ctx, &b), err) // what came before it is complete, and is kept
 		}
 		trees[f.id] = f.commit.Tree
-		c := historyindex.Commit{ID: f.id, Generation: f.commit.Generation, Sec: f.commit.Time.Sec, Nsec: f.commit.Time.Nsec, Data: f.data}
-		for _, p := range f.commit.Parents {
-			c.Parents = append(c.Parents, p)
-		}
-		n := b.Commit(c)
-		for i := range d.found {
-			d.found[i].touch.Commit = n
-			b.Touch(d.found[i].path, d.found[i].touch)
-		}
 		if b.Bytes() > historyBatch {
 			if err := h.flush(ctx, &b); err != nil {
 				return err
@@ -125,6 +114,36 @@ func (h *history) flush(ctx context.Context, b *historyindex.Builder) error {
 		return nil
 	}
 	return h.append(ctx, b)
+}
+
+// add compares a commit's tree with that of its first parent and adds both to a segment.
+func (d *historyDiff) add(b *historyindex.Builder, f newCommit, parent objects.ID) error {
+	d.found = d.found[:0]
+	if err := d.trees("", parent, f.commit.Tree, 0); err != nil {
+		return fmt.Errorf("commit %s: %w", f.id.Short(), err)
+	}
+	c := historyindex.Commit{ID: f.id, Generation: f.commit.Generation, Sec: f.commit.Time.Sec, Nsec: f.commit.Time.Nsec, Data: f.data}
+	for _, p := range f.commit.Parents {
+		c.Parents = append(c.Parents, p)
+	}
+	n := b.Commit(c)
+	for i := range d.found {
+		d.found[i].touch.Commit = n
+		b.Touch(d.found[i].path, d.found[i].touch)
+	}
+	return nil
+}
+
+// firstParentTree gives the root tree of a commit's first parent, as the vault has it; zero if it has none.
+func (r *Repository) firstParentTree(ctx context.Context, c *objects.Commit) (objects.ID, error) {
+	if len(c.Parents) == 0 {
+		return objects.ID{}, nil
+	}
+	_, parent, err := r.readCommit(ctx, c.Parents[0])
+	if err != nil {
+		return objects.ID{}, err
+	}
+	return parent.Tree, nil
 }
 
 // firstTree gives the root tree of a commit's first parent; zero if it has none.

@@ -52,7 +52,7 @@ func parseHistoryName(name string) (from, to uint64, ok bool) {
 func (r *Repository) openHistory() (*history, error) {
 	var err error
 	for range 5 { // a writer may merge segments between the listing and the opening
-		h := &history{repo: r}
+		h := &history{repo: r, ctx: context.Background()}
 		if err = h.load(); err == nil {
 			return h, nil
 		}
@@ -61,7 +61,7 @@ func (r *Repository) openHistory() (*history, error) {
 			break
 		}
 	}
-	h := &history{repo: r}
+	h := &history{repo: r, ctx: context.Background()}
 	if isGone(err) {
 		return h, nil
 	}

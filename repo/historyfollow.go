@@ -16,8 +16,9 @@ type followed struct {
 
 // become goes on with a name.
 func (f *followed) become(path string) error {
-	f.path, f.touches = path, map[int]historyindex.Kind{}
-	return f.l.h.under(path, func(p []byte, touches []historyTouch) error {
+	f.path = path
+	begin := func() { f.touches = map[int]historyindex.Kind{} }
+	return f.l.h.under(path, begin, func(p []byte, touches []historyTouch) error {
 		if string(p) == path {
 			for _, t := range touches {
 				f.touches[t.Commit] = t.Kind

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"maps"
 	"slices"
 
 	"evault/internal/historyindex"
@@ -17,6 +18,7 @@ import (
 // It is for one goroutine.
 type history struct {
 	repo     *Repository
+	ctx      context.Context // of the verb that uses it
 	segments []*historySegment
 	ids      []objects.ID
 	nodes    []historyNode
@@ -45,6 +47,7 @@ func (r *Repository) history(ctx context.Context) (*history, error) {
 		}
 		r.hist = h
 	}
+	r.hist.ctx = ctx
 	for id := range r.historyTips(ctx) {
 		if r.hist.need(ctx, id) != nil && ctx.Err() != nil {
 			return nil, ctx.Err()
@@ -120,7 +123,12 @@ func (h *history) text(n int) ([]byte, error) {
 			return 0
 		})
 		s := h.segments[i]
-		if err := s.index.Texts(n-s.first, func(i int, data []byte) { h.texts[s.first+i] = data }); err != nil {
+		keep := func(i int, data []byte) { h.texts[s.first+i] = data }
+		err := s.index.Texts(n-s.first, keep)
+		if err != nil && h.mend(s, err) == nil {
+			err = s.index.Texts(n-s.first, keep)
+		}
+		if err != nil {
 			return nil, err
 		}
 	}
@@ -146,23 +154,20 @@ func (h *history) newer(a, b int) int {
 // before one of its descendants. They are those of all branches, and may be some that no branch leads to any more.
 func (h *history) touching(path string) iter.Seq[objects.ID] {
 	return func(yield func(objects.ID) bool) {
-		seen := map[int]bool{}
-		var all []int
-		err := h.under(path, func(_ []byte, touches []historyTouch) error {
+		var seen map[int]bool
+		begin := func() { seen = map[int]bool{} }
+		err := h.under(path, begin, func(_ []byte, touches []historyTouch) error {
 			for _, t := range touches {
-				if !seen[t.Commit] {
-					seen[t.Commit] = true
-					all = append(all, t.Commit)
-				}
+				seen[t.Commit] = true
 			}
 			return nil
 		})
-		if err != nil { // a cache that broke while it was open: every commit may have
-			all = all[:0]
+		if err != nil { // a cache that broke and cannot be mended: every commit may have
 			for n := range h.nodes {
-				all = append(all, n)
+				seen[n] = true
 			}
 		}
+		all := slices.Collect(maps.Keys(seen))
 		slices.SortFunc(all, h.newer)
 		for _, n := range all {
 			if !yield(h.ids[n]) {
@@ -176,8 +181,19 @@ func (h *history) touching(path string) iter.Seq[objects.ID] {
 type historyTouch = historyindex.Touch
 
 // under calls each for the changes of a path and all below it, segment by segment; path and touches are good until it
-// returns.
-func (h *history) under(path string, each func(path []byte, touches []historyTouch) error) error {
+// returns. It calls begin first, and once more whenever a segment turned out to be damaged: what was gathered before is void.
+func (h *history) under(path string, begin func(), each func(path []byte, touches []historyTouch) error) error {
+	for range len(h.segments) + 1 {
+		begin()
+		damaged, err := h.underOnce(path, each)
+		if err == nil || damaged == nil || h.mend(damaged, err) != nil {
+			return err
+		}
+	}
+	return historyindex.ErrDamaged
+}
+
+func (h *history) underOnce(path string, each func(path []byte, touches []historyTouch) error) (*historySegment, error) {
 	for _, s := range h.segments {
 		err := s.index.Under(path, func(path []byte, touches []historyTouch) error {
 			for i := range touches {
@@ -186,10 +202,10 @@ func (h *history) under(path string, each func(path []byte, touches []historyTou
 			return each(path, touches)
 		})
 		if err != nil {
-			return err
+			return s, err
 		}
 	}
-	return nil
+	return nil, nil
 }
 
 // number finds a commit. IDs are keyed hashes, so their first bytes are as good as random.

@@ -16,7 +16,8 @@ type pathStates struct {
 func (h *history) pathStates(paths []string) (*pathStates, error) {
 	s := &pathStates{sums: make([]uint64, len(h.nodes))}
 	for _, p := range outermost(paths) {
-		err := h.under(p, func(_ []byte, touches []historyTouch) error {
+		before := slices.Clone(s.sums)
+		err := h.under(p, func() { copy(s.sums, before) }, func(_ []byte, touches []historyTouch) error {
 			for i := range touches {
 				s.sums[touches[i].Commit] += touches[i].Delta
 			}
