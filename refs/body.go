@@ -107,7 +107,7 @@ func paddedSize(n int) int {
 // ErrNewer.
 func DecodeBody(data []byte) (*Body, error) {
 	if len(data) > MaxRecord {
-		return nil, fmt.Errorf("%w: body of %d bytes", ErrLimit, len(data))
+		return nil, fmt.Errorf("%w: %w: body of %d bytes", ErrDamaged, ErrLimit, len(data))
 	}
 	d := newDecoder(data)
 	if v := d.Uint8("body version"); d.Err() == nil && v != bodyVersion {

@@ -25,14 +25,15 @@ func parseHex(dst []byte, s string) error {
 	return nil
 }
 
-// decoder reads fields and knows the lists of this package. Its errors wrap ErrDamaged, ErrLimit, ErrName or ErrNewer.
+// decoder reads fields and knows the lists of this package. Its errors wrap ErrDamaged, ErrName or ErrNewer; what is larger than the
+// format allows is ErrLimit too, and damage: nobody who keeps to the format writes it.
 type decoder struct{ wire.Decoder }
 
 func newDecoder(data []byte) decoder { return decoder{wire.NewDecoder(data, refusal)} }
 
 func refusal(f wire.Fault) error {
 	if f.Kind == wire.TooGreat {
-		return fmt.Errorf("%w: %w", ErrLimit, f)
+		return fmt.Errorf("%w: %w: %w", ErrDamaged, ErrLimit, f)
 	}
 	return fmt.Errorf("%w: %w", ErrDamaged, f)
 }

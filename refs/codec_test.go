@@ -275,3 +275,12 @@ func TestHeaderFollows(t *testing.T) {
 		}
 	}
 }
+
+// A length beyond its limit in a record is damage, by which a reader knows that the log is to be repaired.
+func TestLengthsOverTheirLimitAreDamage(t *testing.T) {
+	d := newDecoder([]byte{0xff, 0xff, 0x7f})
+	d.Uvarint(10, "count")
+	if err := d.Err(); !errors.Is(err, ErrDamaged) || !errors.Is(err, ErrLimit) {
+		t.Errorf("%v, want ErrDamaged and ErrLimit", err)
+	}
+}

@@ -50,7 +50,7 @@ func (h *Header) Append(dst []byte) []byte {
 // signature. The errors are ErrDamaged, ErrLimit and ErrNewer.
 func DecodeHeader(data []byte) (h Header, body []byte, err error) {
 	if len(data) > MaxRecord {
-		return Header{}, nil, fmt.Errorf("%w: record of %d bytes", ErrLimit, len(data))
+		return Header{}, nil, fmt.Errorf("%w: %w: record of %d bytes", ErrDamaged, ErrLimit, len(data))
 	}
 	d := newDecoder(data)
 	if magic := d.Bytes(uint64(len(headerMagic)), "header"); d.Err() == nil && string(magic) != headerMagic {
