@@ -33,7 +33,7 @@ What a vault does not keep is named: submodules, names that no vault may hold, t
 git's signatures. docs/import.md says what becomes of what.`,
 		Example: `  evault import git ../project
   evault import git --branch main --branch release ../project
-  evault import git --prefix old/ /srv/git/project.git`,
+  evault import git --prefix old/ ../project.git`,
 		Args: between(1, 1, "the folder of a git repository"),
 		RunE: func(cmd *cobra.Command, args []string) error { return a.runImportGit(cmd.Context(), o, args[0]) },
 	}
