@@ -26,6 +26,10 @@ func lookOf(k repo.ChangeKind) changeLook {
 		return changeLook{"D ", "D", "deleted", "deleted", green}
 	case repo.TypeChanged:
 		return changeLook{" T", "T", "type changed", "type-changed", green}
+	case repo.Renamed:
+		return changeLook{"R ", "R", "renamed", "renamed", green}
+	case repo.Copied:
+		return changeLook{"C ", "C", "copied", "copied", green}
 	case repo.Missing:
 		return changeLook{" D", "D", "missing", "missing", red}
 	case repo.Untracked:

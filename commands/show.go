@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -11,31 +12,49 @@ import (
 	"evault/repo"
 )
 
+type showOptions struct {
+	patchOptions
+	noPatch, oneline bool
+}
+
 func newShow(a *app) *cobra.Command {
-	return &cobra.Command{
+	var o showOptions
+	cmd := &cobra.Command{
 		Use:   "show [REV[:PATH]...]",
-		Short: "Show a commit with its changes, a file, or a folder of a commit",
+		Short: "Show a commit with its changes, a tag, a file, or a folder of a commit",
+		Long: `Show a commit and what it changed, as git does; of a tag, the tag first. What a merge changed is shown against its first parent:
+what the branch that was merged brought in. REV:PATH is the file, or the folder, as it was then.`,
 		Example: `  evault show
-  evault show HEAD~1
+  evault show HEAD~1 --stat
   evault show main:notes.txt`,
 		ValidArgsFunction: a.completeRevisions(-1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				args = []string{"HEAD"}
 			}
-			return a.runShow(cmd.Context(), args)
+			return a.runShow(cmd, &o, args)
 		},
 	}
+	f := cmd.Flags()
+	o.flags(f)
+	f.BoolVarP(&o.noPatch, "no-patch", "s", false, "only the commit itself")
+	f.BoolVar(&o.oneline, "oneline", false, "the commit on one line")
+	return cmd
 }
 
-func (a *app) runShow(ctx context.Context, args []string) error {
+func (a *app) runShow(cmd *cobra.Command, o *showOptions, args []string) error {
+	ctx := cmd.Context()
+	request, err := o.request(cmd)
+	if err != nil {
+		return err
+	}
 	return a.withVault(ctx, repo.ReadOnly, func(v *openVault) error {
 		a.page(ctx)
 		for i, arg := range args {
 			if i > 0 && !a.flags.json {
 				a.printf("\n")
 			}
-			if err := a.showOne(ctx, v, arg); err != nil {
+			if err := a.showOne(ctx, v, o, request, arg); err != nil {
 				return err
 			}
 		}
@@ -43,13 +62,13 @@ func (a *app) runShow(ctx context.Context, args []string) error {
 	})
 }
 
-func (a *app) showOne(ctx context.Context, v *openVault, arg string) error {
+func (a *app) showOne(ctx context.Context, v *openVault, o *showOptions, request repo.DiffOptions, arg string) error {
 	rev, p, hasPath, err := v.splitPath(arg)
 	if err != nil {
 		return err
 	}
 	if !hasPath {
-		return a.showCommitWithChanges(ctx, v, rev)
+		return a.showRevision(ctx, v, o, request, rev)
 	}
 	e, err := v.ResolvePath(ctx, rev, p)
 	if err != nil {
@@ -74,21 +93,54 @@ func (a *app) showOne(ctx context.Context, v *openVault, arg string) error {
 	return nil
 }
 
-func (a *app) showCommitWithChanges(ctx context.Context, v *openVault, rev string) error {
-	return v.Log(ctx, repo.LogOptions{Revisions: []string{rev}, Limit: 1, Stat: true}, func(e *repo.LogEntry) error {
-		if a.flags.json {
+// showRevision shows a commit and what it changed, the tag first where a tag was named.
+func (a *app) showRevision(ctx context.Context, v *openVault, o *showOptions, request repo.DiffOptions, rev string) error {
+	if a.flags.json {
+		return v.Log(ctx, repo.LogOptions{Revisions: []string{rev}, Limit: 1, Stat: true}, func(e *repo.LogEntry) error {
 			return a.emit(struct {
 				schema
 				commitJSON
 			}{schemaOf("show"), entryToJSON(e)})
+		})
+	}
+	if err := a.showTag(ctx, v, rev); err != nil {
+		return err
+	}
+	return v.Log(ctx, repo.LogOptions{Revisions: []string{rev}, Limit: 1}, func(e *repo.LogEntry) error {
+		lines := a.commitLines(e)
+		if o.oneline {
+			lines = []string{a.commitLine(e)}
 		}
-		for _, line := range a.commitLines(e) {
+		for _, line := range lines {
 			a.printf("%s\n", line)
 		}
-		a.printf("\n")
-		a.printChanges(e.Changes)
-		return nil
+		if o.noPatch {
+			return nil
+		}
+		if !o.oneline {
+			a.printf("\n")
+		}
+		return a.printCommitDiff(ctx, v, e.ID, &o.patchOptions, request, "")
 	})
+}
+
+// showTag shows an annotated tag, if that is what a revision names.
+func (a *app) showTag(ctx context.Context, v *openVault, rev string) error {
+	name := strings.TrimPrefix(rev, "tags/")
+	if !slices.Contains(v.TagNames(), name) {
+		return nil
+	}
+	t, err := v.Tag(ctx, name)
+	if err != nil || t.Tag == nil {
+		return err
+	}
+	if id, _, err := v.ResolveCommit(ctx, rev); err != nil || id != t.Commit { // a branch of that name comes first
+		return err
+	}
+	for _, line := range append(a.tagLines(t), "") {
+		a.printf("%s\n", line)
+	}
+	return nil
 }
 
 // splitPath takes REV:PATH apart. The path counts from the root; one that begins with ./ or ../ from the working directory.

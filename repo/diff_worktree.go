@@ -18,7 +18,7 @@ import (
 type diskFile struct {
 	repo   *Repository
 	path   string
-	chunks []objects.Extent // of a large one, as they were when it was looked at
+	chunks []objects.Extent // of one with several, as they were when it was looked at; else nil
 }
 
 const readAttempts = 3
@@ -134,7 +134,8 @@ func (c *comparison) overlay(ctx context.Context, index *worktree.Index, changes
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if ch.Kind == worktree.ChangeUntracked || ch.Kind == worktree.ChangeIgnored || fillsFolder(changes, i) {
+		if ch.Kind == worktree.ChangeUntracked || ch.Kind == worktree.ChangeIgnored ||
+			len(c.o.Paths) > 0 && !pathsCover(c.o.Paths, ch.Path) || fillsFolder(changes, i) {
 			continue
 		}
 		now, err := reader.side(ch)
@@ -260,8 +261,8 @@ func (d *diskReader) side(ch worktree.Change) (diffSide, error) {
 	side.entry = e
 	if e.Type == objects.TypeFile {
 		side.disk = &diskFile{repo: d.repo, path: ch.Path}
-		if e.Size > worktree.SmallFile {
-			side.disk.chunks = slices.Clone(d.chunks)
+		if e.Content.Kind == objects.ContentFileList { // which is stored nowhere
+			side.disk.chunks = append([]objects.Extent{}, d.chunks...)
 		}
 	}
 	return side, nil
