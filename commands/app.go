@@ -18,8 +18,9 @@ import (
 type app struct {
 	env    Environment
 	flags  globalFlags
-	dir    string // the working directory, after -C
-	verb   string // that is running: "commit"
+	dir    string   // the working directory, after -C
+	verb   string   // that is running: "commit"
+	line   []string // the whole command line
 	screen *screen
 
 	verifying string        // the remote, in "verify --remote"
@@ -58,6 +59,7 @@ func (a *app) behindProgress(w io.Writer, isTerminal bool) io.Writer {
 
 // run executes one command line and gives the exit code.
 func (a *app) run(ctx context.Context, args []string) int {
+	a.line = args
 	root := newRoot(a)
 	root.SetArgs(withCounts(root, args))
 	err := asUnknownVerb(root, root.ExecuteContext(ctx))

@@ -49,6 +49,7 @@ func newRoot(a *app) *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return &usageError{cmd.CommandPath(), nearFlags(cmd, err)} })
 	a.addGlobalFlags(root)
 	root.AddCommand(a.verbs()...)
+	a.addCompletions(root)
 	return root
 }
 

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs what the tests need beside Go: git (the judge of ignore rules and merges), setfattr/setfacl (extended attributes),
-# ssh and sshd (started by a test on a port of its own) and ip (two network namespaces).
+# ssh and sshd (started by a test on a port of its own), ip (two network namespaces), and, for completion, the pager and the
+# manual, shells with their own completion, less and mandoc, which only root installs: without them these tests say so.
 set -eu
 missing=
 command -v git >/dev/null 2>&1 || missing="$missing git"
@@ -9,6 +10,12 @@ command -v setfattr >/dev/null 2>&1 || missing="$missing attr"
 command -v ssh >/dev/null 2>&1 || missing="$missing openssh-client"
 command -v sshd >/dev/null 2>&1 || [ -x /usr/sbin/sshd ] || missing="$missing openssh-server"
 command -v ip >/dev/null 2>&1 || [ -x /usr/sbin/ip ] || [ -x /sbin/ip ] || missing="$missing iproute2"
+if command -v apt-get >/dev/null 2>&1 && [ "$(id -u)" = 0 ]; then
+	[ -e /usr/share/bash-completion/bash_completion ] || missing="$missing bash-completion"
+	for program in zsh fish less mandoc; do
+		command -v "$program" >/dev/null 2>&1 || missing="$missing $program"
+	done
+fi
 [ -n "$missing" ] || exit 0
 if command -v apt-get >/dev/null 2>&1 && [ "$(id -u)" = 0 ]; then
 	apt-get update -qq
