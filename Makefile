@@ -6,13 +6,18 @@ export CGO_ENABLED = 0
 TARGETS  = linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 FUZZTIME ?= 20s
 
-.PHONY: build demo test check bench bench-scale prove fuzz docs install clean format vet cross race
+.PHONY: build man demo test check bench bench-scale prove fuzz docs install clean format vet cross race
 
 build: ## bin/evault, reproducible
 	$(GO) build -trimpath -buildvcs=auto -ldflags '-s -w' -o bin/evault .
 
-install: build
+man: ## bin/man: a page for each verb
+	$(GO) run ./commands/gendocs man bin/man "$$(git log -1 --format=%cs 2>/dev/null || date +%F)"
+
+install: build man
+	install -d $(or $(PREFIX),/usr/local)/bin $(or $(PREFIX),/usr/local)/share/man/man1
 	install -m 0755 bin/evault $(or $(PREFIX),/usr/local)/bin/evault
+	install -m 0644 bin/man/*.1 $(or $(PREFIX),/usr/local)/share/man/man1
 
 demo: build ## a folder is pushed to a keyless host, lost, and cloned back by another device
 	tests/demo.sh bin/evault

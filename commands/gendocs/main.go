@@ -1,5 +1,6 @@
-// Command gendocs writes docs/commands.md, the manual of every verb. It is run in the root of the source tree by "make docs"
-// and is not part of the program that users get. A test here fails while the page is older than the command tree.
+// Command gendocs writes the manual of every verb from the command tree: docs/commands.md, or, as "gendocs man DIR DATE",
+// pages for man(1). It is run in the root of the source tree by "make docs" and "make man" and is not part of the program that
+// users get. A test here fails while docs/commands.md is older than the command tree.
 package main
 
 import (
@@ -16,13 +17,19 @@ import (
 )
 
 func main() {
-	if err := run(); err != nil {
+	if err := run(os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "gendocs:", err)
 		os.Exit(1)
 	}
 }
 
-func run() error {
+func run(args []string) error {
+	switch {
+	case len(args) == 3 && args[0] == "man":
+		return writeManual(commands.Tree(), args[1], args[2])
+	case len(args) > 0:
+		return errors.New("usage: gendocs [man DIR DATE]")
+	}
 	var page bytes.Buffer
 	render(&page, commands.Tree())
 	docs, err := vfs.Open("docs")
