@@ -37,7 +37,7 @@ func newRedo(a *app) *cobra.Command {
 		Use:   "redo [N]",
 		Short: "Do again what undo took back",
 		Long: `Do again what the last undo took back, or the last N undos. As in an editor this works until something else is done. After
-whatever moved the files they move again; files of a commit that were changed since the undo stay as they are.`,
+whatever moved the files they move again. The files of a commit stay as they are, unless nothing differs from HEAD.`,
 		Example: `  evault redo -n
   evault redo`,
 	})

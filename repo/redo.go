@@ -3,8 +3,8 @@ package repo
 import "context"
 
 // Redo does again what the newest undo took back, as often as there are undos and nothing else was done since. Branches,
-// tags, HEAD and files come to where they were before the undo. The files of a commit are left alone where they were
-// changed since: those changes are then changes to what the commit holds.
+// tags, HEAD and files come to where they were before the undo. The files of a commit stay as they are, as they did with the
+// undo, unless nothing in the work tree differs from HEAD: then they follow.
 //
 // A redo that was interrupted while it was being recorded is reported as done, as with Undo.
 func (r *Repository) Redo(ctx context.Context, o UndoOptions) (*UndoResult, error) {

@@ -2,7 +2,6 @@ package repo
 
 import (
 	"context"
-	"errors"
 
 	"evault/objects"
 	"evault/refs"
@@ -64,8 +63,16 @@ func (r *Repository) turnedAlready(s *step, verb string) *UndoResult {
 func (r *Repository) turn(ctx context.Context, s *step, op refs.Operation, o UndoOptions) (*UndoResult, error) {
 	result := &UndoResult{Undone: *s.describe(), Head: op.HeadAfter, Commit: r.commitAfter(op)}
 	name := s.rec.Body.Operation
-	again := op.Name == "redo" && (name == "commit" || name == "amend")
-	if !again && !movesFiles(name) {
+	moves := movesFiles(name)
+	if op.Name == "redo" && (name == "commit" || name == "amend") {
+		// The undo left the files. Where they were put back since they follow; else they are as they are to be, or have
+		// been changed, and then that is a change to what the commit holds.
+		var err error
+		if moves, err = r.nothingChanged(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if !moves {
 		if o.DryRun {
 			return result, nil
 		}
@@ -76,10 +83,6 @@ func (r *Repository) turn(ctx context.Context, s *step, op refs.Operation, o Und
 		return nil, err
 	}
 	moved, err := r.moveTo(ctx, d, o.Force, o.DryRun)
-	var dirty *DirtyError
-	if again && errors.As(err, &dirty) && !o.DryRun { // changes made since the undo are changes to what the commit holds
-		return result, r.moveOnlyRefs(ctx, op)
-	}
 	if moved != nil {
 		result.Written, result.Deleted, result.Lost, result.Notes = moved.Written, moved.Deleted, moved.Lost, moved.Notes
 	}

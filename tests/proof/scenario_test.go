@@ -230,6 +230,13 @@ func scenarios() []scenario {
 				}
 				return undoVerb(repo.UndoOptions{Force: true})(ctx, w)
 			}},
+		{name: "redo commit", prepare: undone, act: verb(repo.Writing, redo)},
+		{name: "redo switch", prepare: switchUndone, act: verb(repo.Writing, redo),
+			again: func(ctx context.Context, w *world, done bool) error { return checkoutAgain(sideways)(ctx, w, done) }},
+		{name: "reset", prepare: twoCommits, act: resetVerb(repo.ResetOptions{Revision: "HEAD~1"})},
+		{name: "reset --hard", prepare: twoCommits, act: resetVerb(repo.ResetOptions{Revision: "HEAD~1", Hard: true}), again: resetAgain},
+		{name: "switch --keep", prepare: working, act: checkoutVerb(keeping), again: keepAgain},
+		{name: "switch back", prepare: kept, act: checkoutVerb(returning), again: returnAgain},
 		{name: "repair", prepare: cutPack, damaged: true, act: repairVerb,
 			again: func(ctx context.Context, w *world, _ bool) error { return repairVerb(ctx, w) }},
 		{name: "key add", prepare: oneCommit, act: addRecipient},
