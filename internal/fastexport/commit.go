@@ -64,16 +64,11 @@ func (r *Reader) persons(c *Commit) error {
 	}
 }
 
-// parents reads the lines "from" and "merge". An empty line may stand in front of them: it ends the message.
+// parents reads the lines "from" and "merge".
 func (r *Reader) parents(c *Commit) error {
 	line, err := r.must()
 	if err != nil {
 		return err
-	}
-	if line == "" {
-		if line, err = r.must(); err != nil {
-			return err
-		}
 	}
 	if text, ok := strings.CutPrefix(line, "from "); ok {
 		if c.From, err = r.ref(text); err != nil {

@@ -43,7 +43,7 @@ func escaped(text string) (char byte, n int) {
 		if text[i] < '0' || text[i] > '7' {
 			return 0, 0
 		}
-		char = char<<3 | text[i] - '0'
+		char = char<<3 | (text[i] - '0')
 	}
 	return char, 3
 }

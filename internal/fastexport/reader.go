@@ -215,7 +215,23 @@ func (r *Reader) text() (string, error) {
 	if err == io.EOF || err == nil && got < n {
 		err = r.fail(ErrUnterminated)
 	}
-	return b.String(), err
+	if err != nil {
+		return "", err
+	}
+	return b.String(), r.optionalEnd()
+}
+
+// optionalEnd passes over the end of a line that may stand behind data.
+func (r *Reader) optionalEnd() error {
+	next, err := r.in.Peek(1)
+	if err == io.EOF || err == nil && next[0] != '\n' {
+		return nil
+	}
+	if err == nil {
+		r.n++
+		_, err = r.in.Discard(1)
+	}
+	return err
 }
 
 // ref reads a mark, or the name of anything.
