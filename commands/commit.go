@@ -194,6 +194,7 @@ type commitResultJSON struct {
 	Seconds  float64       `json:"seconds"`
 	Missing  []jsonPath    `json:"missing"`
 	Missings int64         `json:"missing_count"`
+	Markers  []jsonPath    `json:"conflict_markers"`
 	Problems []problemJSON `json:"problems"`
 	Notes    []string      `json:"notes"`
 }
@@ -206,7 +207,7 @@ func (a *app) showCommit(v *openVault, o commitOptions, r *repo.CommitResult, to
 		}
 		return a.emit(commitResultJSON{schemaOf("commit"), o.dryRun, r.Nothing, idJSON(r.ID), r.Branch, message,
 			r.Added, r.Modified, r.Deleted, r.Files, r.Bytes, r.Read, r.New, r.Stored, took.Seconds(),
-			pathsJSON(r.Missing), r.MissingCount, problemsJSON(r.Problems), nonNil(r.Notes)})
+			pathsJSON(r.Missing), r.MissingCount, pathsJSON(r.Markers), problemsJSON(r.Problems), nonNil(r.Notes)})
 	}
 	a.commitNotes(v, r)
 	switch {
@@ -245,6 +246,12 @@ func (a *app) commitNotes(v *openVault, r *repo.CommitResult) {
 		}
 		a.note("%s gone from the disk, kept as last committed:%s", count(r.MissingCount, "tracked file"), shown)
 		a.hint("\"evault rm PATH\" or \"evault commit -A\" records that they are gone")
+	}
+	for _, p := range r.Markers {
+		a.note("%s has conflict markers in it", quoted(v.show(p)))
+	}
+	if len(r.Markers) > 0 {
+		a.hint("if a merge left them: edit the file and \"evault commit --amend\", or \"evault undo\"")
 	}
 	for _, n := range r.Notes {
 		a.note("%s", n)

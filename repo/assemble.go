@@ -347,6 +347,9 @@ func (s *snapshot) finished(f *openFolder, j *fileJob) error {
 		s.result.added++
 	case !bytes.Equal(j.raw, j.previous.Raw):
 		s.result.modified++
+		if j.marked && len(s.result.marked) < maxListed {
+			s.result.marked = append(s.result.marked, j.path)
+		}
 	case j.previous.Removed: // and taken again
 		s.result.noted = append(s.result.noted, worktree.IndexEdit{Path: j.path, Op: worktree.EditAdd})
 	default:

@@ -43,13 +43,15 @@ type CommitResult struct {
 	// Missing are the first tracked paths that are gone from the disk; the commit keeps what HEAD held of them.
 	Missing      []string
 	MissingCount int64
-	Files        uint64 // entries of the snapshot
-	Bytes        uint64 // file bytes of the snapshot
-	Read         int64  // file bytes that were read
-	New          int64  // bytes that the vault did not hold yet, before compression
-	Stored       int64  // bytes of the packs written
-	Problems     []Problem
-	Notes        []string
+	// Markers are changed texts in which a merge has left conflict markers. They are committed all the same.
+	Markers  []string
+	Files    uint64 // entries of the snapshot
+	Bytes    uint64 // file bytes of the snapshot
+	Read     int64  // file bytes that were read
+	New      int64  // bytes that the vault did not hold yet, before compression
+	Stored   int64  // bytes of the packs written
+	Problems []Problem
+	Notes    []string
 }
 
 // Problem is one path that a verb could not deal with.
@@ -178,7 +180,7 @@ func (c *committing) report(found *snapshotResult) *CommitResult {
 	return &CommitResult{
 		Branch: c.repo.refs.View().Head.Branch,
 		Added:  found.added, Modified: found.modified, Deleted: found.deleted,
-		Missing: found.missing, MissingCount: found.missingCount,
+		Missing: found.missing, MissingCount: found.missingCount, Markers: found.marked,
 		Files: found.tree.Entries, Bytes: found.tree.Bytes, Read: found.read,
 		Problems: found.problems, Notes: found.notes,
 	}

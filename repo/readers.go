@@ -28,7 +28,9 @@ type fileJob struct {
 	size uint64 // of the file
 	read int64  // bytes read
 	gone bool   // it vanished since the scan
-	err  error
+	// marked says that the text has conflict markers in it. Only files that HEAD has are looked at: see conflictWatch.
+	marked bool
+	err    error
 }
 
 // batch is a run of neighbours that one reader takes as a whole.
@@ -85,7 +87,8 @@ func startReaders(ctx context.Context, cancel context.CancelCauseFunc, s *snapsh
 	chunker := objects.NewChunker(s.repo.vault.ChunkerKey())
 	for range n {
 		w := &reader{readers: r, frames: s.session.NewFrames(), chunker: chunker}
-		w.files = worktree.NewFileReader(chunker, &s.owners, storeSink{w.frames})
+		w.files = worktree.NewFileReader(chunker, &s.owners, &w.watch)
+		w.watch.sink = storeSink{w.frames}
 		w.list = objects.NewFileListBuilder(storeSink{w.frames})
 		r.streams.Add(1)
 		r.work.Go(func() {
@@ -131,6 +134,7 @@ type reader struct {
 	chunker *objects.Chunker
 	files   *worktree.FileReader
 	list    *objects.FileListBuilder
+	watch   conflictWatch
 	entry   objects.Entry
 	buf     []byte
 	dir     vfs.Dir // of dirOf, open while neighbours are read
@@ -242,7 +246,9 @@ func (w *reader) readOnce(j *fileJob) error {
 	if j.stat.Type == vfs.Regular && j.stat.Size > blockThreshold {
 		err = w.readLarge(j)
 	} else {
+		w.watch.begin(!j.isNew)
 		err = w.files.Read(w.dir, j.name, &j.stat, &w.entry)
+		j.marked = w.watch.found(&w.entry)
 		w.snap.meter.done.Add(int64(w.entry.Size))
 	}
 	if err != nil && !onlyXattrs(err) {

@@ -71,6 +71,7 @@ type snapshotResult struct {
 	read                     int64 // bytes of files that were read
 	missing                  []string
 	missingCount             int64
+	marked                   []string // texts with conflict markers, of those that differ from HEAD
 	problems                 []Problem
 	notes                    []string
 	// noted is for the index where there is nothing to commit: files that were read and found as they were, what rm had
