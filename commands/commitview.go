@@ -43,7 +43,7 @@ func entryToJSON(e *repo.LogEntry) commitJSON {
 }
 
 // commitHead gives the lines above the message, as git log shows them.
-func (a *app) commitHead(e *repo.LogEntry) []string {
+func (a *app) commitHead(e *repo.LogEntry, date string) []string {
 	c := e.Commit
 	lines := []string{a.paint(yellow, "commit "+e.ID.String()) + a.refNames(e.Refs)}
 	if len(c.Parents) > 1 {
@@ -56,7 +56,7 @@ func (a *app) commitHead(e *repo.LogEntry) []string {
 	if c.Author != "" {
 		lines = append(lines, "Author: "+harmless(c.Author))
 	}
-	lines = append(lines, "Date:   "+a.local(instant(c.Time, c.ZoneMinutes)).Format(longTime))
+	lines = append(lines, "Date:   "+a.dated(instant(c.Time, c.ZoneMinutes), date))
 	for _, l := range c.Labels {
 		lines = append(lines, "Label:  "+harmless(l.Key+"="+l.Value))
 	}
@@ -64,8 +64,11 @@ func (a *app) commitHead(e *repo.LogEntry) []string {
 }
 
 // commitLines gives a whole commit: head, blank line, indented message.
-func (a *app) commitLines(e *repo.LogEntry) []string {
-	lines := append(a.commitHead(e), "")
+func (a *app) commitLines(e *repo.LogEntry) []string { return a.commitLinesDated(e, "") }
+
+// commitLinesDated is commitLines with the time in a style of --date.
+func (a *app) commitLinesDated(e *repo.LogEntry, date string) []string {
+	lines := append(a.commitHead(e, date), "")
 	for line := range strings.SplitSeq(strings.TrimRight(e.Commit.Message, "\n"), "\n") {
 		lines = append(lines, strings.TrimRight("    "+harmless(line), " "))
 	}

@@ -3,7 +3,6 @@ package repo
 import (
 	"context"
 	"errors"
-	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -163,18 +162,4 @@ func (r *Repository) refNames() map[objects.ID][]string {
 		}
 	}
 	return names
-}
-
-// UnknownPathError says that no commit of a history ever changed a path.
-type UnknownPathError struct {
-	Path    string
-	Nearest []string // paths that look like it
-}
-
-func (e *UnknownPathError) Error() string {
-	text := fmt.Sprintf("no commit has changed %s", display(e.Path))
-	if len(e.Nearest) > 0 {
-		text += fmt.Sprintf(" (did you mean %s?)", strings.Join(e.Nearest, " or "))
-	}
-	return text
 }

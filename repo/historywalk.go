@@ -16,9 +16,9 @@ type logWalk struct {
 	names map[objects.ID][]string
 	each  func(*LogEntry) error
 
-	out     []bool  // by number: left out, being reached from what the range excludes
-	bottom  []bool  // named by the range as excluded itself
-	reached []bool  // in the walk
+	out     []bool // by number: left out, being reached from what the range excludes
+	bottom  []bool // named by the range as excluded itself
+	reached []bool // in the walk
 	simple  *pathStates
 	next    [][]int32 // parents to follow where paths simplify them; nil: all
 	same    []bool    // nothing that is asked for differs from the parents

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"evault/internal/nearest"
 	"evault/objects"
 )
 
@@ -16,7 +17,7 @@ import (
 //	HEAD, @           where the work tree is
 //	main, v1, heads/main
 //	friend/main       a branch of a remote, as last seen
-//	0123abcd          the beginning of an ID, 8 digits or more
+//	0123abcd          the beginning of an ID, 4 digits or more; of a commit that no ref leads to, 8
 //	REV~2, REV^, REV^2   ancestors, as in git
 //	main@{1}, @{1}    what a branch, or HEAD, was so many operations ago
 //	main@{yesterday}, @{2026-11-20 08:00}, @{3 days ago}   what it was then
@@ -181,7 +182,8 @@ func (r *Repository) resolveBase(ctx context.Context, name string) (objects.ID, 
 }
 
 const (
-	minPrefix      = 8
+	minPrefix      = 4 // digits, as in git
+	minPrefixOfAll = 8 // digits for a commit that no ref leads to
 	prefixExamples = 5
 )
 
@@ -189,15 +191,9 @@ func (r *Repository) resolvePrefix(ctx context.Context, prefix string) (objects.
 	if len(prefix) < minPrefix || len(prefix) > 64 || strings.Trim(prefix, "0123456789abcdef") != "" {
 		return objects.ID{}, nil
 	}
-	db, err := r.database()
+	found, err := r.commitsBeginning(ctx, prefix)
 	if err != nil {
 		return objects.ID{}, err
-	}
-	var found []objects.ID
-	for _, id := range db.FindPrefix(prefix, 1000) {
-		if _, err := db.Get(ctx, id, objects.KindCommit); err == nil {
-			found = append(found, id)
-		}
 	}
 	switch len(found) {
 	case 0:
@@ -205,49 +201,60 @@ func (r *Repository) resolvePrefix(ctx context.Context, prefix string) (objects.
 	case 1:
 		return found[0], nil
 	}
-	var names []string
+	candidates := make([]string, 0, prefixExamples)
 	for _, id := range found[:min(len(found), prefixExamples)] {
-		names = append(names, id.Short())
+		c, err := r.loadCommit(ctx, id)
+		if err != nil {
+			return objects.ID{}, err
+		}
+		candidates = append(candidates, fmt.Sprintf("\n  %s  %s  %.60q", id.Short(), instantOf(c.Time, c.ZoneMinutes).Format("2006-01-02"), firstLine(c.Message)))
 	}
-	return objects.ID{}, fmt.Errorf("%w %q: it begins %d commits: %s", ErrUnknownRevision, prefix, len(found), strings.Join(names, ", "))
+	return objects.ID{}, fmt.Errorf("%w %q: %d commits begin so:%s", ErrUnknownRevision, prefix, len(found), strings.Join(candidates, ""))
+}
+
+// commitsBeginning finds the commits whose IDs begin so: among those that refs lead to, or else among all objects.
+func (r *Repository) commitsBeginning(ctx context.Context, prefix string) (found []objects.ID, err error) {
+	h, err := r.history(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range h.ids {
+		if strings.HasPrefix(id.String(), prefix) {
+			found = append(found, id)
+		}
+	}
+	if len(found) > 0 || len(prefix) < minPrefixOfAll {
+		return found, nil
+	}
+	db, err := r.database()
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range db.FindPrefix(prefix, 1000) {
+		if _, err := db.Get(ctx, id, objects.KindCommit); err == nil {
+			found = append(found, id)
+		}
+	}
+	return found, nil
 }
 
 // suggest names the refs that look like what was typed.
 func (r *Repository) suggest(name string) string {
-	best, distance := "", 3
-	for full := range r.refs.View().All() {
-		short := strings.TrimPrefix(strings.TrimPrefix(strings.TrimPrefix(full, branchPrefix), tagPrefix), trackingPrefix)
-		if d := editDistance(name, short, distance); d < distance || d == distance && short < best {
-			best, distance = short, d
+	names := func(yield func(string) bool) {
+		for full := range r.refs.View().All() {
+			if !yield(strings.TrimPrefix(strings.TrimPrefix(strings.TrimPrefix(full, branchPrefix), tagPrefix), trackingPrefix)) {
+				return
+			}
 		}
 	}
-	if best == "" {
+	near := nearest.Matches(name, names, 3)
+	if len(near) == 0 {
 		return ""
 	}
-	return fmt.Sprintf(" (did you mean %q?)", best)
-}
-
-// editDistance is the Levenshtein distance of two short names, or a number above limit.
-func editDistance(a, b string, limit int) int {
-	if len(a) > 64 || len(b) > 64 || len(a)-len(b) > limit || len(b)-len(a) > limit {
-		return limit + 1
+	for i := range near {
+		near[i] = strconv.Quote(near[i])
 	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost = 1 + min(diagonal, row[j], row[j+1])
-			}
-			diagonal, row[j+1] = row[j+1], cost
-		}
-	}
-	return row[len(b)]
+	return " (did you mean " + strings.Join(near, " or ") + "?)"
 }
 
 // cutWhen splits "main@{yesterday}" into "main" and "yesterday".

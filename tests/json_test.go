@@ -346,6 +346,7 @@ var jsonRuns = []jsonRun{
 	{verb: "show", args: "HEAD:notes.txt"},
 	{verb: "cat", args: "HEAD:notes.txt"},
 	{verb: "ls", args: "-R"},
+	{verb: "find", args: "notes"},
 	{verb: "checkout", args: "HEAD~2 --force"},
 	{verb: "switch", args: "feature"},
 	{verb: "switch", args: "feature -n"},
