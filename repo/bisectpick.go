@@ -53,34 +53,50 @@ func nextOf(ctx context.Context, src objects.Source, s *bisectState) (bisectNext
 	return g.pick(ctx, bad, skipped)
 }
 
-// baseToTest gives a merge base that must be tested first; zero: none. An ancestor of a good commit on the way to the bad one
-// need not be tested.
+// baseToTest gives a merge base that must be tested first; zero: none. Each good commit is looked at until it is settled: the
+// bad one moves back, and may then have come apart from those that were on the way to it.
 func baseToTest(ctx context.Context, src objects.Source, s *bisectState, bad objects.ID, good []objects.ID, skipped map[objects.ID]bool) (objects.ID, error) {
 	var open, below []objects.ID
-	for _, g := range good {
-		bases, err := objects.MergeBases(ctx, src, bad, g)
+	for i := range s.Marks {
+		m := &s.Marks[i]
+		if m.Mark != MarkGood || m.Settled {
+			continue
+		}
+		bases, err := objects.MergeBases(ctx, src, bad, m.id)
 		if err != nil {
 			return objects.ID{}, err
 		}
+		m.Settled = true
 		for _, base := range bases {
 			switch {
-			case base == bad && s.Base == bad.String():
-				return base, conflictf("the merge base %s is bad: what is bad there was made good on the way to %s, and bisect finds only what went bad",
-					bad.Short(), g.Short())
 			case base == bad:
-				return base, conflictf("good commit %s comes after bad commit %s: are the two mixed up?", g.Short(), bad.Short())
-			case base == g:
-				below = append(below, g)
+				return base, s.notBefore(bad, m.id)
+			case base == m.id:
+				below = append(below, base)
 			case !slices.Contains(good, base) && !skipped[base]:
-				open = append(open, base)
+				open, m.Settled = append(open, base), false
 			}
 		}
 	}
-	for _, base := range open {
+	return uncovered(ctx, src, open, below)
+}
+
+// notBefore is the error where a good commit comes after the bad one.
+func (s *bisectState) notBefore(bad, good objects.ID) error {
+	if s.Base == bad.String() {
+		return conflictf("the merge base %s is bad: what is bad there was made good on the way to %s, and bisect finds only what went bad", bad.Short(), good.Short())
+	}
+	return conflictf("good commit %s comes after bad commit %s: are the two mixed up?", good.Short(), bad.Short())
+}
+
+// uncovered gives the first of the bases that is no ancestor of a good commit on the way to the bad one: only that need be
+// tested.
+func uncovered(ctx context.Context, src objects.Source, bases, good []objects.ID) (objects.ID, error) {
+	for _, base := range bases {
 		covered := false
-		for i := 0; i < len(below) && !covered; i++ {
+		for i := 0; i < len(good) && !covered; i++ {
 			var err error
-			if covered, err = objects.IsAncestor(ctx, src, base, below[i]); err != nil {
+			if covered, err = objects.IsAncestor(ctx, src, base, good[i]); err != nil {
 				return base, err
 			}
 		}
@@ -107,7 +123,10 @@ func (g *bisectGraph) add(id objects.ID, parents []objects.ID) {
 // pick chooses the commit to test. With weight w of n commits, one that is bad leaves w of them, one that is good n-w.
 func (g *bisectGraph) pick(ctx context.Context, bad objects.ID, skipped map[objects.ID]bool) (bisectNext, error) {
 	n := len(g.ids)
-	if n == 1 {
+	switch n {
+	case 0:
+		return bisectNext{}, conflictf("bad commit %s comes before a good one: are the two mixed up?", bad.Short())
+	case 1:
 		return bisectNext{state: BisectFound, commit: bad}, nil
 	}
 	weights, err := g.weights(ctx)

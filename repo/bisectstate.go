@@ -41,6 +41,8 @@ type bisectState struct {
 type bisectMark struct {
 	Mark   string `json:"mark"`
 	Commit string `json:"commit"`
+	// Settled says of a good commit that it is on the way to a bad one, or that where it came apart from that is good.
+	Settled bool `json:"settled,omitempty"`
 
 	id objects.ID
 }
