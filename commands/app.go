@@ -38,6 +38,7 @@ type globalFlags struct {
 	verbose        bool
 	color          string
 	noProgress     bool
+	noPager        bool
 	wait           time.Duration
 	passphraseFile string
 }

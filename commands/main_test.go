@@ -119,6 +119,18 @@ func TestPager(t *testing.T) {
 	if strings.Contains(w.stdout.String(), "paged") {
 		t.Error("JSON goes through the pager")
 	}
+	w.run(exitDone, "log", "--no-pager")
+	if strings.Contains(w.stdout.String(), "paged") {
+		t.Error("--no-pager pages")
+	}
+	w.vars["EVAULT_PAGER"] = "sed 's/^/paged: /'; exit 3"
+	w.run(exitFailed, "show", "nothing") // the verb's exit code counts, not the pager's
+	w.run(exitDone, "log")
+	w.vars["EVAULT_PAGER"] = "env | grep -e ^LESS= -e ^LV="
+	w.run(exitDone, "log")
+	w.expect(&w.stdout, "LESS=FRX")
+	w.vars["EVAULT_PAGER"] = "no-such-program-of-anybody"
+	w.run(exitDone, "log")
 	w.vars["EVAULT_PAGER"] = "true" // left at once
 	w.run(exitDone, "log")
 	delete(w.vars, "EVAULT_PAGER")

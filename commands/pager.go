@@ -20,7 +20,7 @@ type pager struct {
 // page sends all further output through the user's pager, if stdout is a terminal. A pager that cannot be started is no
 // reason to show nothing.
 func (a *app) page(ctx context.Context) {
-	if a.pager != nil || !a.env.Terminal.Out || a.flags.json {
+	if a.pager != nil || a.flags.noPager || !a.env.Terminal.Out || a.flags.json {
 		return
 	}
 	line := a.pagerCommand()

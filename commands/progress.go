@@ -50,7 +50,7 @@ func (s *screen) update(p repo.Progress) {
 		return
 	}
 	s.drawn = now
-	s.draw(progressLine(p, rate))
+	s.draw(fittingLine(p, rate, s.width()))
 }
 
 // measure gives the rate in units of p a second: bytes, or items where no bytes are counted.
@@ -98,6 +98,21 @@ func progressLine(p repo.Progress, rate float64) string {
 	return strings.TrimSpace(p.Phase + " " + strings.Join(parts, ", "))
 }
 
+// fittingLine is progressLine for a terminal of so many columns: where the whole line is too long, the number of items goes
+// first, then the bytes as far as their part of the whole says enough.
+func fittingLine(p repo.Progress, rate float64, width int) string {
+	line := progressLine(p, rate)
+	if utf8.RuneCountInString(line) < width || p.Total == 0 {
+		return line
+	}
+	p.Items, p.TotalItems = 0, 0
+	if line = progressLine(p, rate); utf8.RuneCountInString(line) < width || rate <= 0 {
+		return line
+	}
+	left := time.Duration(float64(p.Total-p.Done) / rate * float64(time.Second))
+	return fmt.Sprintf("%s %d%%, %s left", p.Phase, min(int64(float64(p.Done)/float64(p.Total)*100), 100), countdown(left))
+}
+
 // countdown is a time that is left, in whole seconds and never none: "0:07", "1:02:03".
 func countdown(left time.Duration) string {
 	s := max(int64(left.Round(time.Second)/time.Second), 1)
@@ -114,10 +129,14 @@ func partOf(done, total string, d, t int64) string {
 	return fmt.Sprintf("%s of %s (%d%%)", done, total, min(int64(float64(d)/float64(t)*100), 100))
 }
 
-// draw replaces the line on the screen. Blanks, not an escape sequence, wipe what is left of a longer one.
+// draw replaces the line on the screen. Blanks, not an escape sequence, wipe what is left of a longer one; they never go
+// beyond the right edge, where they would begin another line, also when the terminal has become narrower.
 func (s *screen) draw(line string) {
-	if w := s.width(); w > 1 && utf8.RuneCountInString(line) >= w {
-		line = string([]rune(line)[:w-1])
+	if w := s.width(); w > 1 {
+		if utf8.RuneCountInString(line) >= w {
+			line = string([]rune(line)[:w-1])
+		}
+		s.shown = min(s.shown, w-1)
 	}
 	n := utf8.RuneCountInString(line)
 	_, _ = io.WriteString(s.stderr, "\r"+line+strings.Repeat(" ", max(s.shown-n, 0))) // progress may be lost
@@ -132,6 +151,9 @@ func (s *screen) clear() {
 }
 
 func (s *screen) wipe() {
+	if w := s.width(); w > 1 {
+		s.shown = min(s.shown, w-1)
+	}
 	if s.shown > 0 {
 		_, _ = io.WriteString(s.stderr, "\r"+strings.Repeat(" ", s.shown)+"\r")
 		s.shown = 0

@@ -117,6 +117,20 @@ func TestProgressLine(t *testing.T) {
 	}
 }
 
+func TestProgressLineFits(t *testing.T) {
+	p := repo.Progress{Phase: "sending", Done: 1 << 30, Total: 4 << 30, Items: 5, TotalItems: 20}
+	for width, want := range map[int]string{
+		100: "sending 1.0 GiB of 4.0 GiB (25%), 5 of 20 (25%) items, 256.0 MiB/s, 0:12 left",
+		60:  "sending 1.0 GiB of 4.0 GiB (25%), 256.0 MiB/s, 0:12 left",
+		40:  "sending 25%, 0:12 left",
+		10:  "sending 25%, 0:12 left", // draw cuts it off
+	} {
+		if got := fittingLine(p, 256<<20, width); got != want {
+			t.Errorf("%d columns: %q, want %q", width, got, want)
+		}
+	}
+}
+
 func TestProgressRateFollowsTheLastSeconds(t *testing.T) {
 	s, clock, _ := newTestScreen()
 	var rate float64

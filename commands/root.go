@@ -69,6 +69,7 @@ func (a *app) addGlobalFlags(root *cobra.Command) {
 	f.BoolVarP(&a.flags.verbose, "verbose", "v", false, "print more")
 	f.StringVar(&a.flags.color, "color", "auto", "colour: auto, always or never (`WHEN`)")
 	f.BoolVar(&a.flags.noProgress, "no-progress", false, "show no progress")
+	f.BoolVar(&a.flags.noPager, "no-pager", false, "show long output without a pager")
 	f.DurationVar(&a.flags.wait, "wait", 0, "wait so long for another evault to finish, as 30s or 5m")
 	f.StringVar(&a.flags.passphraseFile, "passphrase-file", "", "read the passphrase from the first line of `FILE`")
 }
