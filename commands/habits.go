@@ -23,8 +23,6 @@ func habitHints() map[string]string {
 	return map[string]string{
 		"blame":        "\"evault log -- FILE\" lists every version of a file",
 		"cherry-pick":  "\"evault restore --source REV PATH\" takes files from any commit",
-		"diff":         "\"evault status\" names what has changed, \"evault show REV\" what a commit changed; \"evault cat REV:PATH | diff - PATH\" compares a file",
-		"find":         "\"evault log -- PATH\" lists every version of a path, \"evault ls -R REV\" all names of a commit",
 		"fsck":         "\"evault verify\" proves that everything is there and right",
 		"gc":           "nothing needs collecting: packs are written once, and every version is kept",
 		"ls-files":     "\"evault ls -R\" lists what the last commit holds",
@@ -43,6 +41,7 @@ func habitHints() map[string]string {
 // flagHints gives, for flags of git that a verb here does not have, what to use instead: by "verb flag".
 func flagHints() map[string]string {
 	const (
+		stage    = "there is no staging area: \"evault diff\" compares the work tree with the last commit"
 		upstream = "not needed: a branch goes to the one of the same name, and \"evault status\" compares them"
 		force    = "\"evault push --rewrite\" moves a branch there even to commits that do not descend from where it is"
 		merges   = "not needed: a pull moves forward where it can, else it merges; history is never rewritten"
@@ -50,6 +49,7 @@ func flagHints() map[string]string {
 		seen     = "\"evault remote list --json\" says where the branches of remotes were last seen, \"evault ls-remote\" where they are now"
 	)
 	return map[string]string{
+		"diff cached": stage, "diff staged": stage, "diff a": "not needed: every file is taken for text unless it holds a NUL",
 		"push u": upstream, "push set-upstream": upstream,
 		"push f": force, "push force": force, "push force-with-lease": force,
 		"push mirror": "\"evault push --all\" pushes every branch",
@@ -79,30 +79,38 @@ func groupHints() map[string]string {
 	}
 }
 
-// counted matches git's short way to bound a list: "log -3".
-var counted = regexp.MustCompile(`^-[0-9]+$`)
+// shortForms are git's ways to write a number behind a letter that cobra does not understand: of verbs that have flag, and not
+// the flag unless, what matches is replaced.
+func shortForms() []shortForm {
+	return []shortForm{
+		{regexp.MustCompile(`^-n([0-9]+)$`), "lines", "", "--lines=$1"},                 // tag -n3
+		{regexp.MustCompile(`^-([0-9]+)$`), "number", "lines", "-n$1"},                  // log -3
+		{regexp.MustCompile(`^-M([0-9]+%?)$`), "find-renames", "", "--find-renames=$1"}, // diff -M90%
+	}
+}
 
-// countedLines matches git's short way to list tags with so many lines.
-var countedLines = regexp.MustCompile(`^-n[0-9]+$`)
+type shortForm struct {
+	matches      *regexp.Regexp
+	flag, unless string
+	replacement  string
+}
 
-// withCounts turns "-3" into "-n3" for a verb that has -n N, and "-n3" into "--lines=3" for one whose -n needs no number, up
-// to "--".
+// withCounts replaces shortForms, up to "--".
 func withCounts(root *cobra.Command, args []string) []string {
 	cmd, _, err := root.Find(args)
-	if err != nil || cmd.Flags().Lookup("number") == nil && cmd.Flags().Lookup("lines") == nil {
+	if err != nil {
 		return args
 	}
-	hasLines := cmd.Flags().Lookup("lines") != nil
 	out := append([]string(nil), args...)
-	for i, arg := range out {
-		if arg == "--" {
-			break
+	for _, form := range shortForms() {
+		if cmd.Flags().Lookup(form.flag) == nil || form.unless != "" && cmd.Flags().Lookup(form.unless) != nil {
+			continue
 		}
-		switch {
-		case hasLines && countedLines.MatchString(arg):
-			out[i] = "--lines=" + arg[2:]
-		case !hasLines && counted.MatchString(arg):
-			out[i] = "-n" + arg[1:]
+		for i, arg := range out {
+			if arg == "--" {
+				break
+			}
+			out[i] = form.matches.ReplaceAllString(arg, form.replacement)
 		}
 	}
 	return out
