@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"fmt"
 	"io/fs"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -133,7 +135,8 @@ func randomTree(r *rand.Rand) genTree {
 // mutate edits, deletes, adds, renames and copies files.
 func (g genTree) mutate(r *rand.Rand) genTree {
 	out := genTree{}
-	for name, f := range g {
+	for _, name := range slices.Sorted(maps.Keys(g)) {
+		f := g[name]
 		switch r.IntN(8) {
 		case 0:
 			continue

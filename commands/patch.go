@@ -128,7 +128,7 @@ func fileName(name string) string {
 
 // tabAfter ends a name with spaces in it, so that patch does not take what is behind the first for a date.
 func tabAfter(name string) string {
-	if strings.Contains(name, " ") && !needsQuotes(name) {
+	if strings.Contains(name, " ") {
 		return "\t"
 	}
 	return ""

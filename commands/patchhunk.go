@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"strings"
+	"unicode/utf8"
 
 	"evault/internal/textdiff"
 	"evault/repo"
@@ -96,13 +97,25 @@ const maxSection = 80
 func (s *sectionFinder) before(lines [][]byte, at int) string {
 	for i := at - 1; i >= s.searched; i-- {
 		if isSection(lines[i]) {
-			line := lines[i]
-			s.found = strings.TrimRight(string(line[:min(len(line), maxSection)]), " \t\r\n\v\f")
+			s.found = sectionText(lines[i])
 			break
 		}
 	}
 	s.searched = max(s.searched, at)
 	return s.found
+}
+
+// sectionText is as much of a line as is shown behind "@@": so many bytes, and no half or wrong characters.
+func sectionText(line []byte) string {
+	text := strings.TrimRight(string(line[:min(len(line), maxSection)]), " \t\r\n\v\f")
+	for i := 0; i < len(text); {
+		r, size := utf8.DecodeRuneInString(text[i:])
+		if r == utf8.RuneError && size == 1 {
+			return text[:i]
+		}
+		i += size
+	}
+	return text
 }
 
 func isSection(line []byte) bool {
