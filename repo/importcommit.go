@@ -114,25 +114,33 @@ func (m *commitMaker) tree(c *importCommit, parents []*imported) (*importTree, e
 	default:
 		t = parents[0].tree.share(parents[0].children == 1)
 	}
+	// What git writes is how two trees differ, each path once, and not in an order that could be followed: where a file "a"
+	// becomes a folder, "M a/b" stands before "D a" (git 2.39, whose own fast-import then loses the folder).
 	for i := range c.Changes {
-		if err := m.apply(t, c, i, parents); err != nil {
+		if err := m.remove(t, &c.Changes[i]); err != nil {
+			return nil, err
+		}
+	}
+	for i := range c.Changes {
+		if c.Changes[i].Op != fastexport.Modify {
+			continue
+		}
+		if err := m.modify(t, c, i, parents); err != nil {
 			return nil, err
 		}
 	}
 	return t, nil
 }
 
-func (m *commitMaker) apply(t *importTree, c *importCommit, i int, parents []*imported) error {
-	change := &c.Changes[i]
+// remove takes out what a change takes out.
+func (m *commitMaker) remove(t *importTree, change *fastexport.Change) error {
 	switch change.Op {
 	case fastexport.Delete:
 		t.remove(change.Path)
 	case fastexport.DeleteAll:
 		t.clear()
-	case fastexport.Modify:
-		return m.modify(t, c, i, parents)
-	case fastexport.Note: // no file
-	default:
+	case fastexport.Modify, fastexport.Note:
+	default: // git writes renames and copies only when it is asked to
 		return fmt.Errorf("%w: a change %q", fastexport.ErrSyntax, byte(change.Op))
 	}
 	return nil
