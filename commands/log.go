@@ -219,6 +219,7 @@ type logPrinter struct {
 	paths   []string
 	graph   graph
 	printed int
+	flushed time.Time
 }
 
 func (p *logPrinter) print(e *repo.LogEntry) error {
@@ -237,7 +238,11 @@ func (p *logPrinter) print(e *repo.LogEntry) error {
 		if i == 0 {
 			prefix = first
 		}
-		p.printf("%s\n", strings.TrimRight(prefix+line, " "))
+		if prefix != "" {
+			line = prefix + line
+		}
+		_, _ = p.out.WriteString(strings.TrimRight(line, " ")) // the writer keeps its first error for Flush
+		_ = p.out.WriteByte('\n')
 	}
 	if err := p.changes(e, rest, long); err != nil {
 		return err
@@ -248,7 +253,20 @@ func (p *logPrinter) print(e *repo.LogEntry) error {
 	for _, line := range after {
 		p.printf("%s\n", strings.TrimRight(line, " "))
 	}
-	return p.out.Flush() // a pager, or a reader of JSON lines, sees each commit as it comes
+	return p.flush()
+}
+
+// promptly is how long what was printed may wait while more comes: a pager shows the first commits at once, and ten thousand
+// are not ten thousand writes.
+const promptly = 20 * time.Millisecond
+
+func (p *logPrinter) flush() error {
+	now := time.Now()
+	if now.Sub(p.flushed) < promptly {
+		return nil
+	}
+	p.flushed = now
+	return p.out.Flush()
 }
 
 func (p *logPrinter) lines(e *repo.LogEntry) []string {

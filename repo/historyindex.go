@@ -25,9 +25,13 @@ type history struct {
 	parents  []int32           // of all commits, one after the other
 	table    []int32           // open addressing over ids; -1 is free
 	cache    []*objects.Commit // decoded, nil until asked for
+	cached   int               // of them that are not nil
 	texts    [][]byte          // encodings that were read and not decoded
 	codec    historyindex.Codec
 }
+
+// maxCachedCommits bounds how many commits are held decoded, a few hundred bytes each.
+const maxCachedCommits = 1 << 16
 
 // historyNode is one commit in the graph.
 type historyNode struct {
@@ -85,8 +89,18 @@ func (h *history) commit(id objects.ID) (*objects.Commit, bool) {
 	return c, err == nil
 }
 
-// at decodes a commit by its number.
+// at gives a commit by its number, and keeps it decoded.
 func (h *history) at(n int) (*objects.Commit, error) {
+	c, err := h.decode(n)
+	if err == nil && h.cache[n] == nil && h.cached < maxCachedCommits {
+		h.cache[n], h.texts[n] = c, nil
+		h.cached++
+	}
+	return c, err
+}
+
+// decode gives a commit by its number.
+func (h *history) decode(n int) (*objects.Commit, error) {
 	if h.cache[n] != nil {
 		return h.cache[n], nil
 	}
@@ -98,7 +112,6 @@ func (h *history) at(n int) (*objects.Commit, error) {
 	if err != nil {
 		return nil, fmt.Errorf("history index: %w", err)
 	}
-	h.cache[n], h.texts[n] = c, nil
 	return c, nil
 }
 

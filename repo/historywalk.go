@@ -26,6 +26,8 @@ type logWalk struct {
 	skipped int
 	held    []*LogEntry // with Reverse
 	renames *followed
+	last    *objects.Commit // decoded last
+	lastAt  int
 }
 
 func (l *logWalk) run(from, without []objects.ID) error {
@@ -210,8 +212,20 @@ func (l *logWalk) wanted(n int) (bool, error) {
 	if !l.o.readsCommits() {
 		return true, nil
 	}
-	c, err := l.h.at(n)
+	c, err := l.commit(n)
 	return err == nil && l.o.wants(c), err
+}
+
+// commit decodes a commit of the walk. Only the last is kept: each is looked at twice in a row, and then no more.
+func (l *logWalk) commit(n int) (*objects.Commit, error) {
+	if l.last == nil || l.lastAt != n {
+		c, err := l.h.decode(n)
+		if err != nil {
+			return nil, err
+		}
+		l.last, l.lastAt = c, n
+	}
+	return l.last, nil
 }
 
 func (l *logWalk) show(n int, parents []objects.ID) error {
@@ -242,7 +256,7 @@ func (l *logWalk) show(n int, parents []objects.ID) error {
 }
 
 func (l *logWalk) entry(n int, parents []objects.ID, path string) (*LogEntry, error) {
-	c, err := l.h.at(n)
+	c, err := l.commit(n)
 	if err != nil {
 		return nil, err
 	}
