@@ -65,6 +65,8 @@ func TestOwnHistory(t *testing.T) {
 	if out, err := exec.Command("git", "clone", "-q", "--bare", "--single-branch", root, w.repo).CombinedOutput(); err != nil {
 		t.Skipf("it cannot be cloned: %s", out)
 	}
+	w.git(w.repo, "branch", "-f", "tip", "HEAD") // a copy that a machine builds from may be on no branch
+	w.git(w.repo, "symbolic-ref", "HEAD", "refs/heads/tip")
 	w.git(w.repo, "tag", "first", strings.Fields(w.git(w.repo, "rev-list", "--max-parents=0", "HEAD"))[0])
 	w.git(w.repo, "tag", "middle", "HEAD~20")
 	w.evault("import", "git", w.repo)
