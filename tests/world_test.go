@@ -87,7 +87,7 @@ func (w *world) populate() (n worldNames) {
 	w.run("init", "--label", "localhost")
 	w.run("config", "set", "user.name", "Ada Lovelace", "--user")
 	for name, text := range map[string]string{
-		"notes.txt": "one\ntwo\nthree\n", "photo.jpg": "\xff\xd8\x00photo", "photos/beach.jpg": "\xff\xd8\x00beach", "old.txt": "old\n",
+		"notes.txt": "one\ntwo\nthree\n", "photo.jpg": "\xff\xd8\x00photo", "photos/beach.jpg": "\xff\xd8\x00beach", "old.txt": "old\n", "gone.txt": "gone\n", "README": "Read me.\n",
 		"drafts/letter.txt": "Dear\n", "draft.txt": "draft\n", "a.jpg": "\xff\xd8\x00a", "b.jpg": "\xff\xd8\x00b", "src/main.go": "package main\n",
 	} {
 		w.write(name, text)
@@ -95,6 +95,7 @@ func (w *world) populate() (n worldNames) {
 	w.run("commit", "-A", "-m", "First version")
 	w.run("tag", "-a", "-m", "The first one", "v1.0")
 	w.write("notes.txt", "one\ntwo\nthree and a half\nfour\n")
+	w.run("rm", "gone.txt")
 	w.run("commit", "-m", "Corrected the second chapter")
 	w.run("branch", "experiment")
 	w.run("branch", "photos")
@@ -106,6 +107,7 @@ func (w *world) populate() (n worldNames) {
 	w.run("switch", "-c", "feature", "HEAD~1")
 	w.write("feature.txt", "a feature\n")
 	w.run("commit", "-A", "-m", "Begin a feature")
+	w.run("branch", "topic")
 	w.run("switch", "main")
 	n = w.addMembers()
 	w.run("key", "add", "--recipient", theKey)
