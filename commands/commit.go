@@ -85,16 +85,44 @@ func (a *app) runCommit(cmd *cobra.Command, o commitOptions, args []string) erro
 		if request.MessageFunc, err = a.messageSource(ctx, v, o, &request); err != nil {
 			return err
 		}
+		replaced := v.toBeReplaced(ctx, &request)
 		r, err := v.Commit(ctx, request)
 		if err != nil && (r == nil || !errors.Is(err, repo.ErrIncomplete)) {
 			return err
 		}
 		a.screen.clear()
+		if r.Commit != nil {
+			r.Notes = append(r.Notes, v.replacedNotes(ctx, replaced)...)
+		}
 		if err := a.showCommit(v, o, r, a.env.Now().Sub(begun)); err != nil {
 			return err
 		}
 		return a.problems(v.describeProblems(r.Problems))
 	})
+}
+
+// toBeReplaced gives the commit that an --amend replaces; zero for any other commit.
+func (v *openVault) toBeReplaced(ctx context.Context, o *repo.CommitOptions) (id objects.ID) {
+	if o.Amend {
+		id, _, _ = v.ResolveCommit(ctx, "HEAD") // if there is none the commit says so
+	}
+	return id
+}
+
+// replacedNotes says which remotes have a commit that was replaced: a plain push will be refused there.
+func (v *openVault) replacedNotes(ctx context.Context, id objects.ID) []string {
+	if id.IsZero() {
+		return nil
+	}
+	seen, err := v.SeenOn(ctx, id)
+	if err != nil {
+		return []string{"whether a remote has the commit that was replaced is not known: " + err.Error()}
+	}
+	var notes []string
+	for _, b := range seen {
+		notes = append(notes, fmt.Sprintf("%s/%s has the commit that was replaced: \"evault push --rewrite %s\" replaces it there, too", b.Remote, b.Branch, b.Remote))
+	}
+	return notes
 }
 
 // commitRequest turns flags into what repo takes; paths and editor come later.

@@ -168,3 +168,34 @@ func (r *Repository) trackingOf(ctx context.Context, branch string, at objects.I
 	}
 	return out, nil
 }
+
+// RemoteBranch is a branch of a remote, as last seen.
+type RemoteBranch struct {
+	Remote string
+	Branch string
+}
+
+// SeenOn gives the branches of remotes that have a commit, as last seen.
+func (r *Repository) SeenOn(ctx context.Context, id objects.ID) ([]RemoteBranch, error) {
+	var out []RemoteBranch
+	remotes := r.Remotes()
+	if len(remotes) == 0 {
+		return nil, nil
+	}
+	db, err := r.database()
+	if err != nil {
+		return nil, err
+	}
+	for _, one := range remotes {
+		for _, b := range one.Branches {
+			has, err := objects.IsAncestor(ctx, db, id, b.ID)
+			if err != nil {
+				return out, err
+			}
+			if has {
+				out = append(out, RemoteBranch{one.Name, b.Name})
+			}
+		}
+	}
+	return out, nil
+}

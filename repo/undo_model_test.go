@@ -49,10 +49,9 @@ func TestUndoModel(t *testing.T) {
 
 // undoState is what an undo must bring back.
 type undoState struct {
-	refs  map[string]objects.ID
-	head  refs.Head
-	disk  nodes
-	moves bool // whether the operation that led here moves files
+	refs map[string]objects.ID
+	head refs.Head
+	disk nodes
 }
 
 type undoModel struct {
