@@ -87,6 +87,7 @@ type treeDiff struct {
 	// entries, if not nil, is called instead of each, for all that may differ: was or is is nil where there is nothing. Both
 	// are good until it returns.
 	entries func(full string, was, is *objects.Entry) error
+	visited int
 }
 
 // entryStream gives the entries of one folder in order. The entry is valid until the next call.
@@ -158,6 +159,9 @@ func (d *treeDiff) pair(ctx context.Context, dir string, was, is *objects.Entry)
 	if !d.touches(full) {
 		return nil
 	}
+	if err := d.bound(full); err != nil {
+		return err
+	}
 	if d.covers(full) {
 		if err := d.tell(full, was, is); err != nil {
 			return err
@@ -171,6 +175,20 @@ func (d *treeDiff) pair(ctx context.Context, dir string, was, is *objects.Entry)
 		newTree = is.Tree
 	}
 	return d.trees(ctx, full, oldTree, newTree)
+}
+
+// maxVisited bounds the names that one comparison looks at: many times those of the largest trees. Folders that a hostile
+// member has put into one another again and again unfold to more.
+const maxVisited = 256 << 20
+
+func (d *treeDiff) bound(full string) error {
+	if d.visited++; d.visited > maxVisited {
+		return errDiffTooLarge
+	}
+	if len(full) > objects.MaxPath || strings.Count(full, "/") >= objects.MaxDepth {
+		return fmt.Errorf("%w: folders are nested deeper than %d, or a path is longer than %d bytes", objects.ErrMalformed, objects.MaxDepth, objects.MaxPath)
+	}
+	return nil
 }
 
 func (d *treeDiff) tell(full string, was, is *objects.Entry) error {

@@ -145,7 +145,7 @@ func (m *renameMatch) bestExact(t *renameTarget, candidates []int) int {
 		source := &m.sources[s]
 		score := 0
 		if source.used == 0 && !source.stays {
-			score += 2
+			score++
 		} else if !m.o.copies {
 			continue
 		}
@@ -155,7 +155,7 @@ func (m *renameMatch) bestExact(t *renameTarget, candidates []int) int {
 		if score > bestScore {
 			best, bestScore = s, score
 		}
-		if score == 3 || n >= maxExactTried && best >= 0 {
+		if score == 2 || n >= maxExactTried && best >= 0 {
 			break
 		}
 	}
@@ -177,7 +177,11 @@ func (m *renameMatch) result() []rename {
 		}
 		s := &m.sources[t.from]
 		s.used--
-		out = append(out, rename{from: s.path, to: t.path, similarity: t.similarity, copied: s.stays || s.used > 0})
+		copied := s.stays || s.used > 0
+		if copied && s.entry.Type == objects.TypeSymlink { // is as short to say anew, and patch copies no links
+			continue
+		}
+		out = append(out, rename{from: s.path, to: t.path, similarity: t.similarity, copied: copied})
 	}
 	return out
 }
