@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -57,6 +58,9 @@ these only this device opens the vault.`,
 }
 
 func (a *app) runInit(ctx context.Context, o initOptions) error {
+	if named := a.getenv("EVAULT_DIR"); named != "" && o.dir == "" { // as every other verb understands it
+		o.dir = strings.TrimSuffix(strings.TrimRight(named, `/\`), string(filepath.Separator)+repo.VaultDir)
+	}
 	root, err := a.makeWorkTree(o.dir)
 	if err != nil {
 		return err

@@ -10,17 +10,19 @@ import (
 
 func newMv(a *app) *cobra.Command {
 	var o repo.MoveOptions
+	var nul bool
 	cmd := &cobra.Command{
 		Use:   "mv SOURCE... TARGET",
 		Short: "Rename or move tracked files and folders",
 		Example: `  evault mv draft.txt final.txt
   evault mv a.jpg b.jpg photos`,
 		Args: between(2, -1, "what to move and where to"),
-		RunE: func(cmd *cobra.Command, args []string) error { return a.runMv(cmd.Context(), o, args) },
+		RunE: func(cmd *cobra.Command, args []string) error { return a.runMv(cmd.Context(), o, nul, args) },
 	}
 	f := cmd.Flags()
 	f.BoolVarP(&o.Force, "force", "f", false, "replace a file that has the new name")
 	f.BoolVarP(&o.DryRun, "dry-run", "n", false, "only show what would be done")
+	f.BoolVarP(&nul, "null", "z", false, "with -n or -v: end each of the two paths with NUL and quote nothing")
 	return cmd
 }
 
@@ -35,7 +37,7 @@ type mvJSON struct {
 	Moved  []moveJSON `json:"moved"`
 }
 
-func (a *app) runMv(ctx context.Context, o repo.MoveOptions, args []string) error {
+func (a *app) runMv(ctx context.Context, o repo.MoveOptions, nul bool, args []string) error {
 	return a.withVault(ctx, repo.Writing, func(v *openVault) error {
 		paths, err := v.args(args)
 		if err != nil {
@@ -50,7 +52,11 @@ func (a *app) runMv(ctx context.Context, o repo.MoveOptions, args []string) erro
 			return a.emit(mvResult(o, r))
 		}
 		for _, m := range r.Moved {
-			if a.flags.verbose || o.DryRun {
+			switch {
+			case !a.flags.verbose && !o.DryRun:
+			case nul:
+				a.printf("%s\x00%s\x00", m[0], m[1])
+			default:
 				a.printf("%s -> %s\n", quoted(v.show(m[0])), quoted(v.show(m[1])))
 			}
 		}

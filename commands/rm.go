@@ -10,6 +10,7 @@ import (
 
 func newRm(a *app) *cobra.Command {
 	var o repo.RemoveOptions
+	var nul bool
 	cmd := &cobra.Command{
 		Use:   "rm PATH...",
 		Short: "Delete files and track them no longer",
@@ -19,13 +20,14 @@ no commit are refused without --force.`,
   evault rm -r drafts
   evault rm --cached secret.key`,
 		Args: between(1, -1, "at least one path"),
-		RunE: func(cmd *cobra.Command, args []string) error { return a.runRm(cmd.Context(), o, args) },
+		RunE: func(cmd *cobra.Command, args []string) error { return a.runRm(cmd.Context(), o, nul, args) },
 	}
 	f := cmd.Flags()
 	f.BoolVar(&o.Cached, "cached", false, "only stop tracking; leave the files on disk")
 	f.BoolVarP(&o.Recursive, "recursive", "r", false, "folders with all that is in them")
 	f.BoolVarP(&o.Force, "force", "f", false, "delete files with changes that are in no commit")
 	f.BoolVarP(&o.DryRun, "dry-run", "n", false, "only show what would be done")
+	f.BoolVarP(&nul, "null", "z", false, "end each path of the list with NUL and quote nothing")
 	return cmd
 }
 
@@ -35,7 +37,7 @@ type rmJSON struct {
 	Removed []jsonPath `json:"removed"`
 }
 
-func (a *app) runRm(ctx context.Context, o repo.RemoveOptions, args []string) error {
+func (a *app) runRm(ctx context.Context, o repo.RemoveOptions, nul bool, args []string) error {
 	return a.withVault(ctx, repo.Writing, func(v *openVault) error {
 		var err error
 		if o.Paths, err = v.args(args); err != nil {
@@ -48,8 +50,8 @@ func (a *app) runRm(ctx context.Context, o repo.RemoveOptions, args []string) er
 		if a.flags.json {
 			return a.emit(rmJSON{schemaOf("rm"), o.DryRun, pathsJSON(r.Removed)})
 		}
-		for _, p := range r.Removed {
-			a.say("rm %s\n", quoted(v.show(p)))
+		if !a.flags.quiet {
+			a.listPaths(v, "rm ", r.Removed, nul)
 		}
 		return nil
 	})

@@ -25,8 +25,18 @@ const exitCodesHelp = `
 Exit codes: 0 done; 1 failed; 2 usage; 10 no vault here; 11 another evault holds the lock; 12 wrong passphrase or
 no slot for this device; 13 conflict; 14 remote not reachable; 20 damage found; 21 security: bad signature, rollback, fork; 130 interrupted.
 
-Environment: EVAULT_DIR, EVAULT_PASSPHRASE_FILE, EVAULT_PASSPHRASE_COMMAND, EVAULT_CONFIG_HOME, EVAULT_STATE_HOME,
-EVAULT_SSH_COMMAND, EVAULT_EDITOR, EVAULT_PAGER, NO_COLOR.`
+Environment:
+  EVAULT_DIR                 the work tree, or the .evault in it, wherever the command is started
+  EVAULT_PASSPHRASE_FILE     a file whose first line is the passphrase
+  EVAULT_PASSPHRASE_COMMAND  a command that prints the passphrase
+  EVAULT_CONFIG_HOME         the folder of this device's identity and the user's configuration
+  EVAULT_STATE_HOME          the folder of what this user has seen of every vault
+  EVAULT_SSH_COMMAND         the ssh to use
+  EVAULT_EDITOR              the editor of messages; else core.editor, VISUAL, EDITOR
+  EVAULT_PAGER               the pager of long output; else core.pager, PAGER, less; empty for none
+  NO_COLOR                   no colour
+
+Without a terminal nothing is ever asked.`
 
 // newRoot builds the whole command tree for one run.
 func newRoot(a *app) *cobra.Command {
