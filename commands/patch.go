@@ -144,12 +144,12 @@ func extendedHeader(d *repo.FileDiff) []string {
 	case gitMode(d.Old) != gitMode(d.New):
 		lines = append(lines, "old mode "+gitMode(d.Old), "new mode "+gitMode(d.New))
 	}
-	if d.Kind == repo.Modified && d.Old.Type == objects.TypeSymlink && d.Old.Target != d.New.Target {
-		return []string{"index " + blobName(d.Old.Target) + ".." + blobName(d.New.Target) + " 120000"}
-	}
 	verb := map[repo.ChangeKind]string{repo.Renamed: "rename", repo.Copied: "copy"}[d.Kind]
 	if verb != "" {
 		lines = append(lines, fmt.Sprintf("similarity index %d%%", d.Similarity), verb+" from "+quoted(d.OldPath), verb+" to "+quoted(d.NewPath))
+	}
+	if d.Kind != repo.TypeChanged && d.Old.Type == objects.TypeSymlink && (d.Old.Target != d.New.Target || verb != "") {
+		lines = append(lines, "index "+blobName(d.Old.Target)+".."+blobName(d.New.Target)+" 120000")
 	}
 	return lines
 }
