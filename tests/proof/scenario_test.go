@@ -239,6 +239,7 @@ func scenarios() []scenario {
 		{name: "switch back", prepare: kept, act: checkoutVerb(returning), again: returnAgain},
 		{name: "repair", prepare: cutPack, damaged: true, act: repairVerb,
 			again: func(ctx context.Context, w *world, _ bool) error { return repairVerb(ctx, w) }},
+		imported(),
 		{name: "key add", prepare: oneCommit, act: addRecipient},
 		{name: "key remove", prepare: func(t testing.TB, w *world) {
 			oneCommit(t, w)
