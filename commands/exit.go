@@ -139,6 +139,8 @@ func classify(err error) (code int, hint string) {
 	var done reported
 	var dirty *repo.DirtyError
 	var conflict *repo.MergeConflictError
+	var waiting *repo.InProgressError
+	var unresolved *repo.UnresolvedError
 	switch {
 	case err == nil:
 		return exitDone, ""
@@ -151,7 +153,11 @@ func classify(err error) (code int, hint string) {
 	case errors.As(err, &dirty):
 		return exitConflict, hintDirty
 	case errors.As(err, &conflict):
-		return exitConflict, conflictHint(conflict)
+		return exitConflict, unresolvedHint(conflict.Operation)
+	case errors.As(err, &unresolved):
+		return exitConflict, unresolvedHint(unresolved.Operation)
+	case errors.As(err, &waiting):
+		return exitConflict, pendingHint(waiting.Operation, waiting.Writing)
 	}
 	for _, k := range exitKinds() {
 		if errors.Is(err, k.err) {
@@ -205,21 +211,13 @@ func (a *app) report(err error) int {
 	switch {
 	case hint == hintDamaged:
 		hint = a.damageHint()
-	case hint == hintDirty && a.verb == "pull": // it has no --force
-		hint = "commit or restore these first; then pull again"
+	case hint == hintDirty && (a.verb == "pull" || a.verb == "merge"): // they have no --force
+		hint = "commit or restore these first; then " + a.verb + " again"
 	}
 	if hint != "" {
 		a.hint(hint)
 	}
 	return code
-}
-
-// conflictHint says how to go on where both sides changed a file.
-func conflictHint(c *repo.MergeConflictError) string {
-	if c.From == "" {
-		return ""
-	}
-	return fmt.Sprintf("\"evault restore --source %s PATH\" takes the other side's; commit that and pull again: both versions stay in the history", c.From)
 }
 
 // damageHint does not send somebody to the verb that has just been run.

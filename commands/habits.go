@@ -27,7 +27,6 @@ func habitHints() map[string]string {
 		"gc":           "nothing needs collecting: packs are written once, and every version is kept",
 		"ls-files":     "\"evault ls -R\" lists what the last commit holds",
 		"ls-tree":      "\"evault ls -l REV:PATH\" lists a folder of a commit",
-		"merge":        "\"evault pull\" merges what other devices have pushed; \"evault restore --source BRANCH PATH\" takes files from another branch",
 		"rebase":       "history is not rewritten; \"evault commit --amend\" replaces the last commit",
 		"rev-parse":    "\"evault show --json REV\" gives the full ID",
 		"revert":       "\"evault undo\" takes back the last operation, \"evault restore --source REV PATH\" brings back older files",

@@ -26,7 +26,8 @@ func newStatus(a *app) *cobra.Command {
 
 --porcelain prints one path a line, relative to the root, behind two letters that do not change between versions:
 "A " tracked and not committed yet, " M" modified, " T" another type of file, " D" missing, "D " tracked no longer,
-"??" not tracked, "!!" ignored.`,
+"??" not tracked, "!!" ignored. While a merge is in progress, of paths that conflict: "UU" both sides changed it, "AA" both added
+it, "DU" removed here and changed there, "UD" the other way round, "AU" and "UA" renamed here or there.`,
 		Example: `  evault status
   evault status --porcelain -z
   evault status -u all photos`,
@@ -50,8 +51,25 @@ type statusJSON struct {
 	Clean    bool           `json:"clean"`
 	Tracking []trackingJSON `json:"tracking"`
 	Changes  []changeJSON   `json:"changes"`
+	Pending  *pendingJSON   `json:"pending,omitempty"`
 	Problems []problemJSON  `json:"problems"`
 	Notes    []string       `json:"notes"`
+}
+
+// pendingJSON is an operation that waits to be continued.
+type pendingJSON struct {
+	Operation   string         `json:"operation"`
+	What        string         `json:"what"`
+	Interrupted bool           `json:"interrupted"`
+	Conflicts   int            `json:"conflicts"`
+	Unmerged    []conflictJSON `json:"unmerged"`
+}
+
+func toPendingJSON(p *repo.Pending) *pendingJSON {
+	if p == nil {
+		return nil
+	}
+	return &pendingJSON{p.Operation, p.What, p.Writing, p.Total, conflictsJSON(p.Unmerged)}
 }
 
 func (a *app) runStatus(ctx context.Context, o statusOptions, args []string) error {
@@ -81,7 +99,7 @@ func (a *app) showStatus(v *openVault, o statusOptions, r *repo.StatusResult) er
 	switch {
 	case a.flags.json:
 		return a.emit(statusJSON{schemaOf("status"), r.Branch, r.Detached, idJSON(r.Head), r.Clean, trackingsJSON(r.Tracking), changesJSON(r.Changes),
-			problemsJSON(r.Problems), nonNil(r.Notes)})
+			toPendingJSON(r.Pending), problemsJSON(r.Problems), nonNil(r.Notes)})
 	case o.porcelain || o.nul || o.short:
 		a.shortStatus(v, o, r)
 	default:
@@ -106,17 +124,49 @@ func (a *app) shortStatus(v *openVault, o statusOptions, r *repo.StatusResult) {
 	if o.branch {
 		a.printf("## %s%s%s", branchOrDetached(r), shortTracking(r.Tracking), end)
 	}
-	for _, c := range r.Changes {
-		look := lookOf(c.Kind)
+	for _, row := range shortRows(r) {
 		switch {
 		case o.nul:
-			a.printf("%s %s%s", look.porcelain, dirSlash(c), end)
+			a.printf("%s %s%s", row.code, row.path, end)
 		case o.porcelain:
-			a.printf("%s %s%s", look.porcelain, quoted(dirSlash(c)), end)
+			a.printf("%s %s%s", row.code, quoted(row.path), end)
 		default:
-			a.printf("%s %s%s", a.paint(look.color, look.porcelain), quoted(v.showSlashed(dirSlash(c))), end)
+			a.printf("%s %s%s", a.paint(row.color, row.code), quoted(v.showSlashed(row.path)), end)
 		}
 	}
+}
+
+// shortRow is a line of the short status.
+type shortRow struct{ code, color, path string }
+
+// shortRows gives changes and conflicts, ascending by path. A path that conflicts comes once.
+func shortRows(r *repo.StatusResult) []shortRow {
+	unmerged := unmergedOf(r)
+	var rows []shortRow
+	for _, c := range r.Changes {
+		if _, conflicts := unmerged[c.Path]; !conflicts {
+			look := lookOf(c.Kind)
+			rows = append(rows, shortRow{look.porcelain, look.color, dirSlash(c)})
+		}
+	}
+	if len(unmerged) > 0 {
+		for full, code := range unmerged {
+			rows = append(rows, shortRow{code, red, full})
+		}
+		slices.SortStableFunc(rows, func(a, b shortRow) int { return strings.Compare(a.path, b.path) })
+	}
+	return rows
+}
+
+// unmergedOf gives the two letters of each path that conflicts.
+func unmergedOf(r *repo.StatusResult) map[string]string {
+	out := map[string]string{}
+	if r.Pending != nil {
+		for _, c := range r.Pending.Unmerged {
+			out[c.Path] = c.Code()
+		}
+	}
+	return out
 }
 
 func branchOrDetached(r *repo.StatusResult) string {
@@ -153,12 +203,40 @@ func (a *app) longStatus(v *openVault, r *repo.StatusResult) {
 	if r.Head.IsZero() {
 		a.printf("\nNo commits yet\n")
 	}
+	changes := a.showPending(v, r)
 	for _, s := range statusSections() {
-		a.statusSection(v, s, r.Changes)
+		a.statusSection(v, s, changes)
 	}
 	if ending := statusEnding(r); ending != "" {
 		a.printf("%s\n", ending)
 	}
+}
+
+// showPending says what waits to be continued, and gives the changes that are none of its conflicts.
+func (a *app) showPending(v *openVault, r *repo.StatusResult) []repo.Change {
+	p := r.Pending
+	if p == nil {
+		return r.Changes
+	}
+	state := "in progress"
+	if p.Writing {
+		state = "that was interrupted"
+	}
+	a.printf("\nA %s of %s is %s: %d of %s left\n  (%s)\n", p.Operation, harmless(p.What), state, len(p.Unmerged), count(int64(p.Total), "conflict"),
+		pendingHint(p.Operation, p.Writing))
+	if len(p.Unmerged) == 0 {
+		return r.Changes
+	}
+	a.printf("\nUnmerged paths:\n  (\"evault add PATH\" says that it is as it should be, \"evault rm PATH\" that it goes)\n")
+	for _, c := range p.Unmerged {
+		text := padRight(codeWords(c.Code())+":", 17) + quoted(v.show(c.Path)) + " (" + c.Kind + ")"
+		if c.Kept != "" {
+			text += ", the other version is " + quoted(v.show(c.Kept))
+		}
+		a.printf("\t%s\n", a.paint(red, text))
+	}
+	unmerged := unmergedOf(r)
+	return slices.DeleteFunc(slices.Clone(r.Changes), func(c repo.Change) bool { _, conflicts := unmerged[c.Path]; return conflicts })
 }
 
 func (a *app) statusSection(v *openVault, s statusSection, changes []repo.Change) {
@@ -189,7 +267,7 @@ func (a *app) statusSection(v *openVault, s statusSection, changes []repo.Change
 func padRight(s string, n int) string { return s + strings.Repeat(" ", max(n-len(s), 0)) }
 
 func statusEnding(r *repo.StatusResult) string {
-	missing, untracked, tracked := false, false, false
+	missing, untracked, tracked := false, false, r.Pending != nil
 	for _, c := range r.Changes {
 		switch c.Kind {
 		case repo.Missing:

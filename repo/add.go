@@ -63,7 +63,7 @@ func (r *Repository) Add(ctx context.Context, o AddOptions) (*AddResult, error) 
 		return nil, err
 	}
 	if !o.DryRun {
-		if err := r.refreshIndex(index, a.edits, asOf); err != nil {
+		if err := errors.Join(r.refreshIndex(index, a.edits, asOf), r.resolve(paths)); err != nil {
 			return nil, err
 		}
 	}
@@ -225,7 +225,7 @@ func (r *Repository) Remove(ctx context.Context, o RemoveOptions) (*RemoveResult
 		return nil, err
 	}
 	// The index first: a crash in between leaves files that are merely untracked.
-	if err := r.refreshIndex(index, edits, asOf); err != nil {
+	if err := errors.Join(r.refreshIndex(index, edits, asOf), r.resolve(o.Paths)); err != nil {
 		return nil, err
 	}
 	if o.Cached {
@@ -289,8 +289,15 @@ func (r *Repository) refuseChanged(ctx context.Context, index *worktree.Index, p
 	if err != nil {
 		return err
 	}
+	merging, err := r.conflicting()
+	if err != nil {
+		return err
+	}
 	var dirty []string
 	for _, c := range status.Changes {
+		if merging[c.Path] { // what a merge wrote is no work of the user's
+			continue
+		}
 		switch c.Kind {
 		case worktree.ChangeAdded, worktree.ChangeModified, worktree.ChangeType:
 			if !c.Dir {

@@ -78,6 +78,10 @@ func (r *Repository) Commit(ctx context.Context, o CommitOptions) (*CommitResult
 	if o.Amend && head == nil {
 		return nil, conflictf("there is no commit to amend yet")
 	}
+	merge, err := r.concluding(ctx, o)
+	if err != nil {
+		return nil, err
+	}
 	index, err := r.loadIndex(ctx)
 	if err != nil {
 		return nil, err
@@ -93,7 +97,7 @@ func (r *Repository) Commit(ctx context.Context, o CommitOptions) (*CommitResult
 	if err != nil {
 		return nil, err
 	}
-	c := &committing{repo: r, ctx: ctx, o: o, snap: s, meter: m, headID: headID, head: head, index: index}
+	c := &committing{repo: r, ctx: ctx, o: o, snap: s, meter: m, headID: headID, head: head, index: index, merge: merge}
 	result, err := c.run()
 	return result, errors.Join(err, s.close())
 }
@@ -133,6 +137,7 @@ type committing struct {
 	headID objects.ID
 	head   *objects.Commit
 	index  *worktree.Index
+	merge  *mergeState // that this commit concludes; nil: none
 }
 
 func (c *committing) run() (*CommitResult, error) {
@@ -171,7 +176,7 @@ func incomplete(problems []Problem) error {
 }
 
 func (c *committing) isNothing(found *snapshotResult) bool {
-	return !found.changed() && !c.o.AllowEmpty && !c.o.Amend
+	return !found.changed() && !c.o.AllowEmpty && !c.o.Amend && (c.merge == nil || len(c.merge.Parents) < 2)
 }
 
 func (c *committing) begin() error { return c.snap.begin() }
@@ -220,6 +225,8 @@ func (c *committing) addParents(commit *objects.Commit) error {
 	switch {
 	case c.o.Amend:
 		commit.Parents = c.head.Parents
+	case c.merge != nil:
+		commit.Parents = c.merge.Parents
 	case c.head != nil:
 		commit.Parents = []objects.ID{c.headID}
 	}
@@ -239,6 +246,8 @@ func (c *committing) author() string {
 		return c.o.Author
 	case c.o.Amend:
 		return c.head.Author
+	case c.merge != nil && c.merge.Author != "":
+		return c.merge.Author
 	case c.repo.config.User.Name != "":
 		return c.repo.config.User.Name
 	}
@@ -258,6 +267,8 @@ func (c *committing) message(found *snapshotResult) (string, error) {
 	switch {
 	case c.o.Message != "":
 		return c.o.Message, nil
+	case c.merge != nil:
+		return c.merge.Message, nil
 	case c.o.MessageFunc != nil:
 		return c.o.MessageFunc(found.summary())
 	case c.o.Amend:
@@ -307,7 +318,7 @@ func (c *committing) store(commit *objects.Commit, result *CommitResult) error {
 	for _, p := range packs {
 		result.Stored += p.Size
 	}
-	if err := c.repo.recordCommit(c.ctx, c.headID, id, commit, packs, c.o.Amend); err != nil {
+	if err := c.repo.recordCommit(c.ctx, c.headID, id, commit, packs, c.o.Amend, c.merge); err != nil {
 		return err
 	}
 	// The commit exists from here on. The index is a cache: if it cannot be written the next command rebuilds it.
@@ -315,17 +326,25 @@ func (c *committing) store(commit *objects.Commit, result *CommitResult) error {
 	if err := c.snap.writer.Commit(); err != nil {
 		result.Notes = append(result.Notes, fmt.Sprintf("the commit is made, but the stat index could not be written: %v", err))
 	}
+	if c.merge != nil { // HEAD has moved, which has ended it
+		if err := c.repo.forgetMerge(); err != nil {
+			result.Notes = append(result.Notes, fmt.Sprintf("the %s is concluded, but a note of it is left: %v", c.merge.Operation, err))
+		}
+	}
 	c.repo.catchUpAtCommit(c.ctx, id)
 	return nil
 }
 
 // recordCommit moves the branch, or the detached HEAD, to a new commit.
-func (r *Repository) recordCommit(ctx context.Context, old, id objects.ID, c *objects.Commit, packs []pack.PackInfo, amend bool) error {
+func (r *Repository) recordCommit(ctx context.Context, old, id objects.ID, c *objects.Commit, packs []pack.PackInfo, amend bool, merge *mergeState) error {
 	name, subject := "commit", firstLine(c.Message)
 	if amend {
 		name = "amend"
 	}
 	op := refs.Operation{Name: name, Description: subject}
+	if merge != nil {
+		op.Name, op.PacksAdded = merge.Operation, slices.Clone(merge.Packs)
+	}
 	for _, p := range packs {
 		op.PacksAdded = append(op.PacksAdded, refs.Pack{Name: p.Name, Size: uint64(p.Size)})
 	}

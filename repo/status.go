@@ -25,7 +25,8 @@ type StatusResult struct {
 	Tracking []TrackingStatus // the branch compared with the remotes that have it, by name of the remote
 	Problems []Problem
 	Notes    []string
-	Clean    bool // nothing differs; untracked names do not count
+	Clean    bool     // nothing differs; untracked names do not count
+	Pending  *Pending // what waits to be continued; nil: nothing
 }
 
 // Status compares the work tree with HEAD. It takes no lock; if the lock is free, what it learned about files that had to
@@ -56,6 +57,12 @@ func (r *Repository) Status(ctx context.Context, o StatusOptions) (*StatusResult
 		r.keepRefreshed(ctx, index, found.Refreshed, asOf)
 	}
 	out := r.describeStatus(found)
+	if out.Pending, err = r.pending(ctx); err != nil {
+		out.Notes = append(out.Notes, err.Error())
+	} else if out.Pending != nil {
+		out.Clean = false
+		out.Pending.only(o.Paths)
+	}
 	if out.Tracking, err = r.tracking(ctx); err != nil {
 		out.Notes = append(out.Notes, fmt.Sprintf("the remotes could not be compared: %v", err))
 	}
