@@ -162,26 +162,6 @@ func (h *history) firstTree(c *objects.Commit, fresh map[objects.ID]objects.ID) 
 	return parent.Tree, nil
 }
 
-// catchUpAtCommit takes a new commit into the index, so that nobody who looks at the history later has to wait. A history that
-// is far behind, as after a clone, is left to who asks for it.
-func (r *Repository) catchUpAtCommit(ctx context.Context, id objects.ID) {
-	const few = 64
-	if r.hist == nil {
-		h, err := r.openHistory()
-		if err != nil {
-			return
-		}
-		r.hist = h
-	}
-	fresh, err := r.hist.missing(ctx, id, few)
-	if err == nil {
-		err = r.hist.take(ctx, fresh)
-	}
-	if err != nil && err != errStop && ctx.Err() == nil {
-		r.notes = append(r.notes, fmt.Sprintf("the commit is made, but the history index does not have it: %v", err))
-	}
-}
-
 // foundTouch is a change of a path.
 type foundTouch struct {
 	path  string

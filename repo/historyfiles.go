@@ -27,6 +27,7 @@ type historySegment struct {
 	from, to uint64
 	size     int64
 	file     vfs.File // nil: in memory
+	written  bool     // and on disk as well, where it may be part of a larger one by now
 }
 
 func (s *historySegment) close() error {
@@ -185,7 +186,11 @@ func (h *history) append(ctx context.Context, b *historyindex.Builder) error {
 		s.from = h.segments[n-1].to + 1
 	}
 	s.to = s.from
-	if err := h.publish(ctx, s, data.Bytes()); err != nil {
+	var written error
+	if n := len(h.segments); n == 0 || h.segments[n-1].file != nil || h.segments[n-1].written {
+		written = h.publish(ctx, s, data.Bytes())
+	}
+	if err := written; err != nil {
 		h.repo.notes = append(h.repo.notes, fmt.Sprintf("the history index could not be written: %v", err))
 	}
 	return h.openIndex(s, bytes.NewReader(data.Bytes()))
@@ -193,9 +198,6 @@ func (h *history) append(ctx context.Context, b *historyindex.Builder) error {
 
 // publish writes a segment, if it may, and joins small ones. It is an optimisation: what goes wrong costs time only.
 func (h *history) publish(ctx context.Context, s *historySegment, data []byte) error {
-	if n := len(h.segments); n > 0 && h.segments[n-1].file == nil {
-		return nil // those before it are in memory, too
-	}
 	if h.repo.lock == nil {
 		held, err := lock(ctx, h.repo.places.Vault, 0)
 		if err != nil {
@@ -219,6 +221,7 @@ func (h *history) publish(ctx context.Context, s *historySegment, data []byte) e
 	if err := h.writeSegment(historyName(s.from, s.to), write); err != nil {
 		return err
 	}
+	s.written = true
 	return h.join(s)
 }
 

@@ -15,8 +15,8 @@ const (
 	codecZstd   = 1 // the body is one zstd frame (RFC 8878) of them
 )
 
-// storeBelow is the length in bytes below which a block is not compressed: a commit's own segment costs no compressor.
-const storeBelow = 2 << 10
+// storeBelow is the length in bytes below which a block is not compressed: the segments of the latest commits cost no compressor.
+const storeBelow = 16 << 10
 
 // Codec compresses blocks. It makes its encoder and decoder when they are first needed, and is safe for concurrent use. The
 // zero Codec is ready.
