@@ -21,20 +21,26 @@ type TagOptions struct {
 }
 
 // CreateTag names a commit for good. The order of writes of an annotated tag is a commit's: the pack with the tag object,
-// then the record in the log, which is the commit point. It gives the tag, and what a tag of the same name held before.
+// then the record in the log, which is the commit point. It gives the tag, and what a tag of the same name held before. To
+// repeat a call that was interrupted at its end is no error, here and in DeleteTag: the opening of the vault has completed it.
 func (r *Repository) CreateTag(ctx context.Context, o TagOptions) (tag *TagInfo, replaced objects.ID, err error) {
 	if err := refs.ValidateTagName(o.Name); err != nil {
 		return nil, replaced, fmt.Errorf("%w: %w", ErrUsage, err)
 	}
 	replaced, exists := r.refs.View().Ref(tagPrefix + o.Name)
-	if exists && !o.Force {
-		return nil, replaced, conflictf("tag %q exists already (-f replaces it)", o.Name)
-	}
 	commit, _, err := r.ResolveCommit(ctx, o.Revision)
 	if err != nil {
 		return nil, replaced, err
 	}
 	op := refs.Operation{Name: "tag", Description: "create " + o.Name}
+	if exists && !o.Force {
+		if done := r.tagInfo(ctx, o.Name, replaced); done.Commit == commit && (done.Tag != nil) == o.Annotate {
+			if finished, err := r.recordedAlready(ctx, op); finished || err != nil {
+				return &done, objects.ID{}, err
+			}
+		}
+		return nil, replaced, conflictf("tag %q exists already (-f replaces it)", o.Name)
+	}
 	if exists {
 		op.Description = "replace " + o.Name
 	}
@@ -97,8 +103,12 @@ func (r *Repository) noteSameName(name string) {
 // DeleteTag removes a tag and gives what it held. The tag object stays in the vault, so that undo can bring the tag back.
 func (r *Repository) DeleteTag(ctx context.Context, name string) (objects.ID, error) {
 	id, ok := r.refs.View().Ref(tagPrefix + name)
-	if !ok {
-		return id, r.noTag(name)
+	op := refs.Operation{Name: "tag", Description: "delete " + name, Changes: []refs.Change{{Name: tagPrefix + name, Old: id}}}
+	if ok {
+		return id, r.record(ctx, op)
 	}
-	return id, r.record(ctx, refs.Operation{Name: "tag", Description: "delete " + name, Changes: []refs.Change{{Name: tagPrefix + name, Old: id}}})
+	if finished, err := r.recordedAlready(ctx, op); finished || err != nil {
+		return id, err
+	}
+	return id, r.noTag(name)
 }

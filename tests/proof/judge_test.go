@@ -135,6 +135,16 @@ func look(ctx context.Context, w *world, r *repo.Repository) (s state, err error
 			return s, err
 		}
 	}
+	tags, err := r.Tags(ctx, repo.TagListOptions{})
+	if err != nil {
+		return s, err
+	}
+	for _, tag := range tags {
+		fmt.Fprintf(&b, "\ntag %s, signed: %v, %q, %v", tag.Name, tag.Tag != nil, tag.Message, tag.Err)
+		if err := s.history(ctx, r, &b, tag.Commit.String()); err != nil {
+			return s, err
+		}
+	}
 	slots, err := r.Slots(ctx)
 	if err != nil {
 		return s, err

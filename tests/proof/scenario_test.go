@@ -220,6 +220,13 @@ func scenarios() []scenario {
 		{name: "branch rename", prepare: twoBranches, act: verb(repo.Writing, func(ctx context.Context, r *repo.Repository) error {
 			return r.RenameBranch(ctx, "main", "trunk", false)
 		})},
+		{name: "tag --annotate", prepare: twoCommits, act: tagVerb(repo.TagOptions{Name: "v1", Annotate: true, Message: "one"})},
+		{name: "tag --delete", prepare: tagged, act: verb(repo.Writing, func(ctx context.Context, r *repo.Repository) error {
+			_, err := r.DeleteTag(ctx, "v1")
+			return err
+		})},
+		{name: "bisect", prepare: threeCommits, act: bisectVerb, again: bisectAgain},
+		{name: "bisect reset", prepare: bisecting, act: bisectResetVerb, again: bisectResetAgain},
 		{name: "restore", prepare: edited, act: restoreAll,
 			again: func(ctx context.Context, w *world, _ bool) error { return restoreAll(ctx, w) }},
 		{name: "undo commit", prepare: twoCommits, act: undoVerb(repo.UndoOptions{})},
