@@ -34,7 +34,7 @@ type importFolder struct {
 // importEntry is a name in a folder.
 type importEntry struct {
 	name   string
-	raw    []byte          // the encoded entry; of a folder that has changed, an old one
+	raw    []byte          // the encoded entry; of a folder that has changed, nil
 	size   uint64          // of a file
 	blob   *importBlob     // of a file or link
 	mode   fastexport.Mode // of a file or link
@@ -108,7 +108,7 @@ func (t *importTree) set(path string, e importEntry) {
 		if at.folder == nil {
 			*at = importEntry{name: at.name, folder: &importFolder{owner: t.owner}}
 		}
-		at.folder = t.own(at.folder)
+		at.folder, at.raw = t.own(at.folder), nil
 		f, path = at.folder, rest
 	}
 }
@@ -130,7 +130,7 @@ func (t *importTree) removeFrom(f *importFolder, path string) {
 	i, _ := f.find(name)
 	if deeper {
 		sub := t.own(f.entries[i].folder)
-		f.entries[i].folder = sub
+		f.entries[i].folder, f.entries[i].raw = sub, nil
 		if t.removeFrom(sub, rest); len(sub.entries) > 0 {
 			return
 		}
@@ -161,7 +161,7 @@ func (w *treeWriter) writeFolder(f *importFolder, depth int) (objects.TreeRef, e
 	}
 	for i := range f.entries {
 		e := &f.entries[i]
-		if e.folder == nil || !e.folder.changed && e.raw != nil {
+		if e.folder == nil || e.raw != nil {
 			continue
 		}
 		ref, err := w.writeFolder(e.folder, depth+1)

@@ -12,7 +12,6 @@ import (
 type Reader struct {
 	lines
 	data io.LimitedReader // of the blob that was handed out
-	done bool
 	err  error
 }
 

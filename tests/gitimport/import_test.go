@@ -23,7 +23,7 @@ func TestGeneratedHistories(t *testing.T) {
 	needGit(t)
 	histories, commits := 6, 30
 	if os.Getenv("EVAULT_PROVE") == "1" {
-		histories, commits = 300, 80
+		histories, commits = 100, 60
 	}
 	seed := rand.Uint64()
 	if text := os.Getenv("EVAULT_SEED"); text != "" {
