@@ -22,14 +22,12 @@ import (
 func habitHints() map[string]string {
 	return map[string]string{
 		"blame":        "\"evault log -- FILE\" lists every version of a file",
-		"cherry-pick":  "\"evault restore --source REV PATH\" takes files from any commit",
 		"fsck":         "\"evault verify\" proves that everything is there and right",
 		"gc":           "nothing needs collecting: packs are written once, and every version is kept",
 		"ls-files":     "\"evault ls -R\" lists what the last commit holds",
 		"ls-tree":      "\"evault ls -l REV:PATH\" lists a folder of a commit",
 		"rebase":       "history is not rewritten; \"evault commit --amend\" replaces the last commit",
 		"rev-parse":    "\"evault show --json REV\" gives the full ID",
-		"revert":       "\"evault undo\" takes back the last operation, \"evault restore --source REV PATH\" brings back older files",
 		"stash":        "\"evault switch --keep\" puts aside what is in no commit, \"evault switch BRANCH\" brings it back",
 		"unstage":      "there is no staging area; \"evault rm --cached PATH\" takes back an add",
 		"update-index": "there is no staging area",
@@ -45,7 +43,6 @@ func flagHints() map[string]string {
 		force    = "\"evault push --rewrite\" moves a branch there even to commits that do not descend from where it is"
 		merges   = "not needed: a pull moves forward where it can, else it merges; history is never rewritten"
 		pruned   = "not needed: a fetch forgets the branches that are gone there"
-		seen     = "\"evault remote list --json\" says where the branches of remotes were last seen, \"evault ls-remote\" where they are now"
 	)
 	return map[string]string{
 		"diff cached": stage, "diff staged": stage, "diff a": "not needed: every file is taken for text unless it holds a NUL",
@@ -57,7 +54,6 @@ func flagHints() map[string]string {
 		"pull all":    "\"evault fetch --all-remotes\", then \"evault pull REMOTE\"",
 		"clone depth": "a clone takes the whole history", "clone mirror": "\"evault clone --bare\" takes every branch",
 		"clone n":  "\"evault clone --no-checkout\"",
-		"branch a": seen, "branch all": seen, "branch r": seen, "branch remotes": seen,
 		"branch u": upstream, "branch set-upstream-to": upstream,
 	}
 }
@@ -71,10 +67,14 @@ type habitError struct {
 // groupHints gives, for what git says behind "remote" and evault does not, what to use instead.
 func groupHints() map[string]string {
 	return map[string]string{
-		"remote get-url": "\"evault remote list\" shows the addresses",
-		"remote show":    "\"evault remote list\" shows the addresses, \"evault ls-remote NAME\" the branches there",
-		"remote update":  "\"evault fetch --all-remotes\"",
-		"remote prune":   "not needed: a fetch forgets the branches that are gone there",
+		"bisect replay": "\"evault bisect log\" prints the commands that say it again: give them to a shell",
+		"bisect terms":  "the terms are good and bad",
+		"bisect old":    "\"evault bisect good\"", "bisect new": "\"evault bisect bad\"",
+		"bisect visualize": "\"evault bisect status\"",
+		"remote get-url":   "\"evault remote list\" shows the addresses",
+		"remote show":      "\"evault remote list\" shows the addresses, \"evault ls-remote NAME\" the branches there",
+		"remote update":    "\"evault fetch --all-remotes\"",
+		"remote prune":     "not needed: a fetch forgets the branches that are gone there",
 	}
 }
 

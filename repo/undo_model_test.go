@@ -221,7 +221,7 @@ func (m *undoModel) step(ctx context.Context) {
 	checkout := func(o CheckoutOptions) func() error {
 		return func() error { _, err := m.r.Checkout(ctx, o); return unknown(err) }
 	}
-	switch n := m.rnd.IntN(22); {
+	switch n := m.rnd.IntN(29); {
 	case n < 5:
 		m.op(ctx, "commit -A", func() error { return m.commit(ctx, CommitOptions{All: true}) })
 	case n < 6:
@@ -246,6 +246,23 @@ func (m *undoModel) step(ctx context.Context) {
 		m.op(ctx, "checkout "+rev, checkout(CheckoutOptions{Revision: rev, Detach: true}))
 	case n < 20:
 		m.op(ctx, "reset "+rev, func() error { _, err := m.r.Reset(ctx, ResetOptions{Revision: rev}); return unknown(err) })
+	case n < 22:
+		m.op(ctx, "tag", func() error {
+			_, _, err := m.r.CreateTag(ctx, TagOptions{Name: "t" + b, Revision: rev, Force: m.rnd.IntN(2) == 0})
+			return unknown(err)
+		})
+	case n < 23:
+		m.op(ctx, "tag -d", func() error { _, err := m.r.DeleteTag(ctx, "t"+b); return unknown(err) })
+	case n < 25:
+		m.op(ctx, "merge "+b, func() error {
+			_, err := m.r.Merge(ctx, MergeOptions{Revision: b, Favour: FavourTheirs})
+			return unknown(err)
+		})
+	case n < 27:
+		pick := map[bool]func(context.Context, PickOptions, func(*Picked) error) error{true: m.r.Revert, false: m.r.CherryPick}[n < 26]
+		m.op(ctx, fmt.Sprint("pick ", n, " ", rev), func() error {
+			return unknown(pick(ctx, PickOptions{Revisions: []string{rev}, Favour: FavourTheirs, Mainline: m.rnd.IntN(2)}, func(*Picked) error { return nil }))
+		})
 	default:
 		m.op(ctx, "reset --hard "+rev, func() error { _, err := m.r.Reset(ctx, ResetOptions{Revision: rev, Hard: true}); return unknown(err) })
 	}

@@ -367,6 +367,8 @@ var jsonRuns = []jsonRun{
 	{verb: "redo", before: "evault commit -q --allow-empty -m x; evault undo"},
 	{verb: "redo", args: "--list", before: "evault commit -q --allow-empty -m x; evault undo"},
 	{verb: "reset", args: "--soft HEAD~1"},
+	{verb: "revert", args: "HEAD"},
+	{verb: "cherry-pick", args: "feature"},
 	{verb: "switch", args: "feature --keep"},
 	{verb: "branch", before: "evault switch -q --keep feature"},
 	{verb: "reflog"},
