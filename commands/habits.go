@@ -48,7 +48,7 @@ func flagHints() map[string]string {
 		"diff cached": stage, "diff staged": stage, "diff a": "not needed: every file is taken for text unless it holds a NUL",
 		"push u": upstream, "push set-upstream": upstream,
 		"push f": force, "push force": force, "push force-with-lease": force,
-		"push mirror": "\"evault push --all\" pushes every branch",
+		"push mirror": "\"evault push --all --tags\" pushes every branch and tag",
 		"fetch all":   "\"evault fetch --all-remotes\"", "fetch p": pruned, "fetch prune": pruned,
 		"pull r": merges, "pull rebase": merges, "pull no-rebase": merges, "pull ff": merges,
 		"pull all":    "\"evault fetch --all-remotes\", then \"evault pull REMOTE\"",
