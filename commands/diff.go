@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -75,11 +76,33 @@ func (a *app) runDiff(cmd *cobra.Command, o *diffOptions, args []string) error {
 		if problems := (repo.DiffProblems{}); errors.As(err, &problems) {
 			return a.problems(v.describeProblems(problems))
 		}
-		if err == nil && found && o.exitCode {
+		switch {
+		case err != nil:
+			return err
+		case found && o.exitCode:
 			return reported(exitFailed)
+		case !found && !quiet:
+			return a.sayUnknownPaths(ctx, v, request.Paths)
 		}
-		return err
+		return nil
 	})
+}
+
+// sayUnknownPaths explains that nothing differs in paths of which nothing is known.
+func (a *app) sayUnknownPaths(ctx context.Context, v *openVault, paths []string) error {
+	for _, p := range paths {
+		if v.onDisk(v.show(p)) {
+			continue
+		}
+		near, known, err := v.NearestPaths(ctx, p)
+		if err != nil {
+			return err
+		}
+		if !known {
+			a.note("%s is in no commit and not on disk%s", quoted(v.show(p)), didYouMean(near))
+		}
+	}
+	return nil
 }
 
 // diffArguments tells revisions from paths: by "--", or else an argument that is no revision and is on disk is a path, and so
