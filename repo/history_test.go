@@ -2,12 +2,14 @@ package repo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -277,4 +279,157 @@ func TestLogWithoutIndexIsTheSame(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestAmbiguousPrefixNamesTheCandidates makes commits until two begin alike.
+func TestAmbiguousPrefixNamesTheCandidates(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 5))
+	g := newRig(t)
+	ids := storeModel(t, g, randomHistory(rng, 1500, false))
+	begin := map[string][]objects.ID{}
+	for _, id := range ids {
+		begin[id.String()[:minPrefix]] = append(begin[id.String()[:minPrefix]], id)
+	}
+	g.with(ReadOnly, func(ctx context.Context, r *Repository) {
+		ambiguous := 0
+		for prefix, all := range begin {
+			id, _, err := r.ResolveCommit(ctx, prefix)
+			if len(all) == 1 {
+				if err != nil || id != all[0] {
+					t.Fatalf("%s is %s, %v, want %s", prefix, id, err, all[0])
+				}
+				continue
+			}
+			ambiguous++
+			if !errors.Is(err, ErrUnknownRevision) {
+				t.Fatalf("%s of %d commits: %v", prefix, len(all), err)
+			}
+			for _, id := range all {
+				if !strings.Contains(err.Error(), "\n  "+id.Short()+"  2023-11-1") {
+					t.Errorf("%v does not name %s", err, id.Short())
+				}
+			}
+		}
+		if ambiguous == 0 {
+			t.Error("no two commits begin alike")
+		}
+	})
+}
+
+// TestHistoryAtScale compares a long history with git: ten thousand commits in the long run, some hundreds every day.
+func TestHistoryAtScale(t *testing.T) {
+	if _, err := exec.LookPath("git"); err != nil {
+		t.Skip("there is no git to compare with")
+	}
+	n := proveCount(600, 10_000)
+	rng := rand.New(rand.NewPCG(11, 11))
+	all := randomHistory(rng, n, false)
+	g := newRig(t)
+	ids := storeModel(t, g, all)
+	judge := newGitModel(t, all)
+	number := map[objects.ID]int{}
+	for i, id := range ids {
+		number[id] = i
+	}
+	for _, paths := range [][]string{nil, {"d/e"}, {"d-x", "z"}, {"d/e/f"}} {
+		g.with(ReadOnly, func(ctx context.Context, r *Repository) {
+			begin := time.Now()
+			var got []int
+			o := LogOptions{Revisions: []string{ids[n-1].String()}, Paths: paths}
+			if err := r.Log(ctx, o, func(e *LogEntry) error { got = append(got, number[e.ID]); return nil }); err != nil {
+				t.Fatal(err)
+			}
+			t.Logf("log of %q: %d commits in %v", paths, len(got), time.Since(begin))
+			if want := judge.log(append([]string{fmt.Sprintf("m%d", n-1), "--"}, paths...)...); !slices.Equal(got, want) {
+				t.Errorf("log of %q: %d commits, git has %d", paths, len(got), len(want))
+			}
+		})
+	}
+	g.with(ReadOnly, func(ctx context.Context, r *Repository) {
+		begin, found := time.Now(), 0
+		err := r.Find(ctx, FindOptions{Pattern: "f"}, func(f *Found) error {
+			if found++; f.Path != "d/e/f" || len(f.Versions) < n/100 {
+				t.Errorf("found %s with %d versions", f.Path, len(f.Versions))
+			}
+			return nil
+		})
+		t.Logf("find: %v", time.Since(begin))
+		if err != nil || found != 1 {
+			t.Errorf("%d found, %v", found, err)
+		}
+	})
+}
+
+// TestFindAgainstTheModel compares every version of every path with what the commits hold.
+func TestFindAgainstTheModel(t *testing.T) {
+	rng := rand.New(rand.NewPCG(21, 3))
+	all := randomHistory(rng, 150, true)
+	g := newRig(t)
+	ids := storeModel(t, g, all)
+	want := map[string]map[objects.ID]ChangeKind{}
+	for i, c := range all {
+		before := map[string]string{}
+		if len(c.parents) > 0 {
+			before = all[c.parents[0]].files
+		}
+		note := func(p string, kind ChangeKind) {
+			if want[p] == nil {
+				want[p] = map[objects.ID]ChangeKind{}
+			}
+			want[p][ids[i]] = kind
+		}
+		dirsBefore, dirs := modelDirs(before), modelDirs(c.files)
+		for p, content := range c.files {
+			switch was, ok := before[p]; {
+			case dirsBefore[p]:
+				note(p, TypeChanged)
+			case !ok:
+				note(p, Added)
+			case was != content:
+				note(p, Modified)
+			}
+		}
+		for p := range before {
+			if _, ok := c.files[p]; !ok && dirs[p] {
+				note(p, TypeChanged)
+			} else if !ok {
+				note(p, Deleted)
+			}
+		}
+	}
+	g.with(ReadOnly, func(ctx context.Context, r *Repository) {
+		seen := 0
+		err := r.Find(ctx, FindOptions{}, func(f *Found) error {
+			for _, v := range f.Versions {
+				kind, ok := want[f.Path][v.Commit]
+				if dir := modelDirs(all[slices.Index(ids, v.Commit)].files)[f.Path]; !ok && (dir || v.Kind == Deleted) {
+					continue // of a folder, or of one that was there
+				}
+				if seen++; kind != v.Kind {
+					t.Errorf("%s in %s: %c, want %c", f.Path, v.Commit.Short(), v.Kind, kind)
+				}
+			}
+			return nil
+		})
+		total := 0
+		for _, versions := range want {
+			total += len(versions)
+		}
+		if err != nil || seen != total {
+			t.Errorf("%d versions of %d, %v", seen, total, err)
+		}
+	})
+}
+
+// modelDirs gives the folders that files are in.
+func modelDirs(files map[string]string) map[string]bool {
+	dirs := map[string]bool{}
+	for p := range files {
+		for i := range len(p) {
+			if p[i] == '/' {
+				dirs[p[:i]] = true
+			}
+		}
+	}
+	return dirs
 }

@@ -67,12 +67,17 @@ func (r *Repository) historyTips(ctx context.Context) iter.Seq[objects.ID] {
 			return
 		}
 		for _, id := range r.refs.View().All() {
+			known := false
 			if r.hist != nil {
-				if _, ok := r.hist.number(id); ok { // most refs: no need to ask whether it is a tag
+				_, known = r.hist.number(id) // most refs: no need to ask whether it is a tag
+			}
+			if !known {
+				var err error
+				if id, err = r.peel(ctx, id); err != nil {
 					continue
 				}
 			}
-			if id, err := r.peel(ctx, id); err == nil && !yield(id) {
+			if !yield(id) {
 				return
 			}
 		}

@@ -207,6 +207,8 @@ func (s *Segment) decodeDirectory(raw []byte, end int64) error {
 	switch {
 	case d.end() != nil:
 		return d.end()
+	case int64(s.commits) > end/32: // IDs are hashes and do not get smaller
+		return fmt.Errorf("%w: %d commits in %d bytes", ErrDamaged, s.commits, end)
 	case next != end || first != s.commits || len(s.graph) != (s.commits+groupCommits-1)/groupCommits:
 		return fmt.Errorf("%w: a directory that does not fit its file", ErrDamaged)
 	}
