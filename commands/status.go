@@ -49,6 +49,7 @@ type statusJSON struct {
 	Detached bool           `json:"detached"`
 	Head     string         `json:"head,omitempty"`
 	Clean    bool           `json:"clean"`
+	Kept     []keptJSON     `json:"kept"`
 	Tracking []trackingJSON `json:"tracking"`
 	Changes  []changeJSON   `json:"changes"`
 	Pending  *pendingJSON   `json:"pending,omitempty"`
@@ -98,7 +99,7 @@ func (a *app) runStatus(ctx context.Context, o statusOptions, args []string) err
 func (a *app) showStatus(v *openVault, o statusOptions, r *repo.StatusResult) error {
 	switch {
 	case a.flags.json:
-		return a.emit(statusJSON{schemaOf("status"), r.Branch, r.Detached, idJSON(r.Head), r.Clean, trackingsJSON(r.Tracking), changesJSON(r.Changes),
+		return a.emit(statusJSON{schemaOf("status"), r.Branch, r.Detached, idJSON(r.Head), r.Clean, keptsJSON(r.Kept), trackingsJSON(r.Tracking), changesJSON(r.Changes),
 			toPendingJSON(r.Pending), problemsJSON(r.Problems), nonNil(r.Notes)})
 	case o.porcelain || o.nul || o.short:
 		a.shortStatus(v, o, r)
@@ -200,6 +201,7 @@ func (a *app) longStatus(v *openVault, r *repo.StatusResult) {
 		a.printf("On branch %s\n", r.Branch)
 	}
 	a.showTracking(r.Tracking)
+	a.showKept(r)
 	if r.Head.IsZero() {
 		a.printf("\nNo commits yet\n")
 	}

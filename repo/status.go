@@ -6,6 +6,7 @@ import (
 
 	"evault/internal/vfs"
 	"evault/objects"
+	"evault/refs"
 	"evault/worktree"
 )
 
@@ -22,6 +23,7 @@ type StatusResult struct {
 	Detached bool
 	Head     objects.ID       // zero before the first commit
 	Changes  []Change         // ascending by path
+	Kept     []refs.Ref       // branches on which work is put aside, with the commit that holds it
 	Tracking []TrackingStatus // the branch compared with the remotes that have it, by name of the remote
 	Problems []Problem
 	Notes    []string
@@ -63,6 +65,7 @@ func (r *Repository) Status(ctx context.Context, o StatusOptions) (*StatusResult
 		out.Clean = false
 		out.Pending.only(o.Paths)
 	}
+	out.Kept = r.Kept()
 	if out.Tracking, err = r.tracking(ctx); err != nil {
 		out.Notes = append(out.Notes, fmt.Sprintf("the remotes could not be compared: %v", err))
 	}
