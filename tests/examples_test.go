@@ -124,6 +124,8 @@ var preparations = map[string]string{
 	"evault bisect log":                                             "evault bisect start HEAD v1.0",
 	"evault bisect reset":                                           "evault bisect start HEAD v1.0",
 	"evault bisect reset HEAD":                                      "evault bisect start HEAD v1.0",
+	"evault merge --continue":                                       clash + "; evault merge clash || true; evault restore --source clash draft.txt",
+	"evault merge --abort":                                          clash + "; evault merge clash || true",
 	"evault reset --hard HEAD~1":                                    "evault restore notes.txt",
 	"evault import git ../project":                                  gitProject,
 	"evault import git --branch main --branch release ../project":   gitProject,
