@@ -27,7 +27,6 @@ type refMaker struct {
 	ids     map[objects.ID]*imported
 	refs    []ImportedRef
 	skipped []SkippedRef
-	signed  int64
 }
 
 func newRefMaker(m *commitMaker, tags []*fastexport.Tag) *refMaker {
