@@ -51,7 +51,7 @@ func (a *app) verbCompletions() map[string]completer {
 		"bisect skip": a.suggest(true, revisions), "bisect reset": a.suggest(false, revisions), "bisect run": filesThere,
 	}
 	for _, verb := range []string{"undo", "redo", "reflog", "serve", "pair", "verify", "repair", "identity", "version", "remote", "remote add",
-		"remote list", "peer add", "peer list", "key list", "key add", "device list", "device reconcile", "config list", "bisect", "bisect log"} {
+		"remote list", "peer add", "peer list", "key list", "key add", "device list", "device reconcile", "config list", "bisect", "bisect log", "bisect status"} {
 		all[verb] = none
 	}
 	return all
@@ -69,7 +69,7 @@ func (a *app) flagCompletions() map[string]completer {
 		"source": revision, "verify remote": remote, "repair from": remote,
 		"since": cobra.NoFileCompletions, "until": cobra.NoFileCompletions, "message": cobra.NoFileCompletions,
 		"number": cobra.NoFileCompletions, "wait": cobra.NoFileCompletions, "label": cobra.NoFileCompletions,
-		"config": filesThere, "file": filesThere,
+		"config": filesThere, "file": filesThere, "code-file": filesThere, "find path": a.suggestFlag(tracked),
 	}
 }
 
