@@ -21,13 +21,26 @@ type ResetOptions struct {
 // Reset moves the current branch, or a detached HEAD, to another commit. Without Hard the files and what is tracked stay as
 // they are: what differs is a change again. With Hard the tracked files become as the commit has them; files that no commit
 // knows stay, no longer tracked. Hard never overwrites work that is in no commit without Force: the error is a DirtyError,
-// and nothing was done. It takes back a merge in progress first.
+// and nothing was done. It takes back a merge in progress first, as AbortMerge does: what the user changed in the files that
+// the merge wrote goes with it, and is in Lost.
 //
 // A Reset that was interrupted is finished by running it again, also if its revision counts from HEAD.
 func (r *Repository) Reset(ctx context.Context, o ResetOptions) (*CheckoutResult, error) {
-	if err := r.leaveMerge(ctx, o); err != nil {
+	left, err := r.leaveMerge(ctx, o)
+	if err != nil {
 		return nil, err
 	}
+	result, err := r.reset(ctx, o)
+	if result != nil && left != nil {
+		result.Lost = append(left.Lost, result.Lost...)
+		result.Written += left.Written
+		result.Deleted += left.Deleted
+		result.Notes = append(result.Notes, "the "+left.Operation+" that was in progress is taken back")
+	}
+	return result, err
+}
+
+func (r *Repository) reset(ctx context.Context, o ResetOptions) (*CheckoutResult, error) {
 	name := "reset"
 	if o.Hard {
 		name = opHardReset
@@ -73,15 +86,16 @@ func (r *Repository) aim(d *destination) {
 }
 
 // leaveMerge ends an operation in progress before a hard reset, and refuses any other.
-func (r *Repository) leaveMerge(ctx context.Context, o ResetOptions) error {
+func (r *Repository) leaveMerge(ctx context.Context, o ResetOptions) (*MergeResult, error) {
 	err := r.refuseInProgress()
 	if err == nil || !o.Hard || o.DryRun || !errors.Is(err, ErrConflict) {
-		return err
+		return nil, err
 	}
-	if _, err := r.AbortMerge(ctx); err != nil {
-		return fmt.Errorf("taking back what is in progress: %w", err)
+	left, err := r.AbortMerge(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("taking back what is in progress: %w", err)
 	}
-	return nil
+	return left, nil
 }
 
 // recordedAlready reports whether the newest operation is this very one, and was interrupted while it was being recorded:
