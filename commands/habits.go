@@ -21,7 +21,6 @@ import (
 // habitHints gives, for verbs of git that evault does not have, what to use instead.
 func habitHints() map[string]string {
 	return map[string]string{
-		"blame":        "\"evault log -- FILE\" lists every version of a file",
 		"fsck":         "\"evault verify\" proves that everything is there and right",
 		"gc":           "nothing needs collecting: packs are written once, and every version is kept",
 		"ls-files":     "\"evault ls -R\" lists what the last commit holds",

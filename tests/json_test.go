@@ -355,6 +355,8 @@ var jsonRuns = []jsonRun{
 	{verb: "cat", args: "HEAD:notes.txt"},
 	{verb: "ls", args: "-R"},
 	{verb: "find", args: "notes"},
+	{verb: "blame", args: "HEAD notes.txt"},
+	{verb: "blame", args: "notes.txt", before: "printf 'x\\377' >> notes.txt"},
 	{verb: "checkout", args: "HEAD~2 --force"},
 	{verb: "switch", args: "feature"},
 	{verb: "switch", args: "feature -n"},
