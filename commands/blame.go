@@ -172,7 +172,7 @@ func (a *app) blameText(text []byte) string {
 // printBlamePorcelain prints what scripts for git read: a line with ID, number there, number here, and at the first of a group how
 // many follow; what is to say about the commit, the first time; then a tab and the line.
 func (a *app) printBlamePorcelain(lines []repo.BlameLine) {
-	told := map[objects.ID]bool{}
+	told := map[objects.ID]string{} // the path that was told last
 	for i := range lines {
 		l := &lines[i]
 		a.printf("%s %d %d", l.ID, l.Original, l.Number)
@@ -184,11 +184,15 @@ func (a *app) printBlamePorcelain(lines []repo.BlameLine) {
 			a.printf(" %d", n)
 		}
 		a.printf("\n")
-		if !told[l.ID] {
-			told[l.ID] = true
+		last, known := told[l.ID]
+		if !known {
 			a.printBlameCommit(l)
 		}
-		a.printf("filename %s\n\t%s\n", quoted(l.Path), bytes.TrimSuffix(l.Text, []byte{'\n'}))
+		if !known || last != l.Path {
+			told[l.ID] = l.Path
+			a.printf("filename %s\n", quoted(l.Path))
+		}
+		a.printf("\t%s\n", bytes.TrimSuffix(l.Text, []byte{'\n'}))
 	}
 }
 
