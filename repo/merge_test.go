@@ -500,3 +500,111 @@ func readMemory(t *testing.T, disk *memfs.Memory, name string) string {
 	}
 	return string(data)
 }
+
+// TestMergeConflictCrashes kills the process at every instant of a merge with conflicts, and stops the machine: afterwards HEAD
+// has not moved, and the merge is made by running it again, or taken back.
+func TestMergeConflictCrashes(t *testing.T) {
+	now := time.Unix(1_700_000_000, 0).UTC()
+	tick := func() time.Time { now = now.Add(30 * time.Millisecond); return now }
+	disk := memfs.New(memfs.Options{Now: tick})
+	for _, dir := range []string{"work", "config", "state"} {
+		if err := disk.Mkdir(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	settings := Settings{Author: "Tester", Label: "here", UserID: -1, Now: tick}
+	ctx := t.Context()
+	d := onMemory(t, disk, settings)
+	if _, err := Init(ctx, d.places, settings, InitOptions{Label: "here"}); err != nil {
+		t.Fatal(err)
+	}
+	d = onMemory(t, disk, settings)
+	do := func(verb func(r *Repository) error) {
+		t.Helper()
+		if err := d.with(ctx, Writing, verb); err != nil {
+			t.Fatal(err)
+		}
+	}
+	commit := func(r *Repository) error {
+		_, err := r.Commit(ctx, CommitOptions{Message: "m", All: true})
+		return err
+	}
+	d.write(t, "a", "1\n2\n3\n")
+	d.write(t, "w", "1")
+	d.write(t, "gone", "1")
+	do(commit)
+	do(func(r *Repository) error { _, err := r.Checkout(ctx, CheckoutOptions{Create: "other"}); return err })
+	d.write(t, "a", "1\nzwei\n3\n")
+	d.write(t, "new/file", "theirs")
+	if err := disk.Remove("work/gone"); err != nil {
+		t.Fatal(err)
+	}
+	do(commit)
+	do(func(r *Repository) error {
+		_, err := r.Checkout(ctx, CheckoutOptions{Revision: "main", Branch: true})
+		return err
+	})
+	d.write(t, "a", "1\ndeux\n3\n")
+	do(commit)
+	d.write(t, "w", "work")
+	merge := func(r *Repository) error {
+		_, err := r.Merge(ctx, MergeOptions{Revision: "other"})
+		return err
+	}
+	base := disk.Snapshot()
+	disk.Record()
+	var conflict *MergeConflictError
+	if err := d.with(ctx, Writing, merge); !errors.As(err, &conflict) {
+		t.Fatal(err)
+	}
+	const merged = "1\n<<<<<<< HEAD\ndeux\n=======\nzwei\n>>>>>>> other\n3\n"
+	count := 0
+	for crash := range memfs.Crashes(disk.Ops(), base, memfs.CrashOptions{Seed: 7, Subsets: -1, Singles: 1}) {
+		if len(crash.Lost) > 0 || crash.Torn >= 0 {
+			continue
+		}
+		count++
+		for _, again := range []bool{true, false} {
+			disk := crash.Open()
+			d := onMemory(t, disk, settings)
+			err := d.with(ctx, Writing, merge)
+			var waiting *InProgressError
+			if !errors.As(err, &conflict) && !errors.As(err, &waiting) {
+				t.Fatalf("%s: again: %v", crash.String(), err)
+			}
+			want := merged
+			if !again {
+				want = "1\ndeux\n3\n"
+				if err := d.with(ctx, Writing, func(r *Repository) error { _, err := r.AbortMerge(ctx); return err }); err != nil {
+					t.Fatalf("%s: taking it back: %v", crash.String(), err)
+				}
+			}
+			if got := readMemory(t, disk, "work/a"); got != want {
+				t.Fatalf("%s: a is %q, want %q", crash.String(), got, want)
+			}
+			if got := readMemory(t, disk, "work/w"); got != "work" {
+				t.Fatalf("%s: uncommitted work is %q", crash.String(), got)
+			}
+		}
+		// And straight back from the state that the crash left.
+		disk := crash.Open()
+		d := onMemory(t, disk, settings)
+		err := d.with(ctx, Writing, func(r *Repository) error {
+			if s, err := r.inProgress(); err != nil || s == nil {
+				return err
+			}
+			_, err := r.AbortMerge(ctx)
+			return err
+		})
+		if err != nil {
+			t.Fatalf("%s: taking it back at once: %v", crash.String(), err)
+		}
+		if got := readMemory(t, disk, "work/a"); got != "1\ndeux\n3\n" {
+			t.Fatalf("%s: taken back at once, a is %q", crash.String(), got)
+		}
+	}
+	if count < 20 {
+		t.Errorf("only %d states", count)
+	}
+	t.Logf("%d crash states of a merge with conflicts, 0 lost", count)
+}

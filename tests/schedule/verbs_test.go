@@ -197,6 +197,15 @@ func (w *world) pull(d *device, p *place) (conflicts []string) {
 		w.honest(d.name+" pull", err)
 		w.calm(d, p)
 		result, err = nil, d.with(context.Background(), repo.Writing, func(r *repo.Repository) error { return verb(context.Background(), r) })
+		var waiting *repo.InProgressError
+		if errors.As(err, &waiting) { // it crashed when all was in place: take it back, and pull once more
+			result, err = nil, d.with(context.Background(), repo.Writing, func(r *repo.Repository) error {
+				if _, err := r.AbortMerge(context.Background()); err != nil {
+					return err
+				}
+				return verb(context.Background(), r)
+			})
+		}
 	}
 	var fetched *repo.FetchResult
 	if result != nil {
@@ -238,6 +247,10 @@ func (w *world) merged(d *device, before state, theirs objects.ID, err error) (c
 		var refused *repo.MergeConflictError
 		if !errors.As(err, &refused) || !slices.Equal(refused.Paths, conflicts) {
 			w.t.Errorf("%s: conflicts of %s and %s in %v, and the pull says %v", d.name, ours, theirs, conflicts, err)
+		}
+		back := func(r *repo.Repository) error { _, err := r.AbortMerge(context.Background()); return err }
+		if err := d.with(context.Background(), repo.Writing, back); err != nil {
+			w.t.Errorf("%s: the merge cannot be taken back: %v", d.name, err)
 		}
 		return conflicts
 	}
