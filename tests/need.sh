@@ -1,10 +1,11 @@
 #!/bin/sh
-# Installs what the tests need beside Go: git (the judge of ignore rules and merges), setfattr/setfacl (extended attributes),
+# Installs what the tests need beside Go: git (the judge of ignore rules and merges), patch (the judge of diffs), setfattr/setfacl (extended attributes),
 # ssh and sshd (started by a test on a port of its own), ip (two network namespaces), and, for completion, the pager and the
 # manual, shells with their own completion, less and mandoc, which only root installs: without them these tests say so.
 set -eu
 missing=
 command -v git >/dev/null 2>&1 || missing="$missing git"
+command -v patch >/dev/null 2>&1 || missing="$missing patch"
 command -v setfacl >/dev/null 2>&1 || missing="$missing acl"
 command -v setfattr >/dev/null 2>&1 || missing="$missing attr"
 command -v ssh >/dev/null 2>&1 || missing="$missing openssh-client"
