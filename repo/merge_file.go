@@ -1,10 +1,6 @@
 package repo
 
-import (
-	"path"
-
-	"evault/objects"
-)
+import "evault/objects"
 
 // Kinds of Conflict.
 const (
@@ -221,6 +217,3 @@ func (s *stages) labels(n sideNames) sideNames {
 	}
 	return sideNames{base: n.base + ":" + b, ours: n.ours + ":" + o, theirs: n.theirs + ":" + t}
 }
-
-// baseName of a stage's path.
-func (s *stages) name() string { return path.Base(s.full) }
