@@ -11,13 +11,13 @@ import (
 
 // pickCommand is revert or cherry-pick.
 type pickCommand struct {
-	operation            string
-	o                    repo.PickOptions
-	goOn, abort, skip    bool
-	noEdit               bool
-	favour               favourFlags
-	message              string
-	done, nothing        string // words
+	operation         string
+	o                 repo.PickOptions
+	goOn, abort, skip bool
+	noEdit            bool
+	favour            favourFlags
+	message           string
+	done, nothing     string // words
 }
 
 func newRevert(a *app) *cobra.Command {
