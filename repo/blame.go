@@ -47,6 +47,8 @@ func (r *Repository) Blame(ctx context.Context, o BlameOptions) ([]BlameLine, er
 		return nil, err
 	}
 	b := &blaming{repo: r, ctx: ctx, o: o, walk: &logWalk{h: h, ctx: ctx}, open: map[blameKey]*blameOrigin{}, touched: map[string]map[objects.ID]bool{}}
+	b.ahead.b, b.ahead.next = b, -1
+	defer b.ahead.close()
 	if err := b.begin(); err != nil {
 		return nil, err
 	}
@@ -90,6 +92,7 @@ type blaming struct {
 	queue   blameQueue
 	open    map[blameKey]*blameOrigin
 	touched map[string]map[objects.ID]bool // by path: which commits changed it
+	ahead   blameAhead
 	lines   []BlameLine
 	first   int
 }
@@ -226,7 +229,7 @@ func (b *blaming) keep(v *blameOrigin, boundary bool) {
 
 // pass hands the lines of a version on to the parents that have them.
 func (b *blaming) pass(v *blameOrigin) error {
-	if len(v.commit.Parents) == 0 || !b.o.Since.IsZero() && time.Unix(v.commit.Time.Sec, int64(v.commit.Time.Nsec)).Before(b.o.Since) {
+	if len(v.commit.Parents) == 0 || b.tooOld(v.commit.Time.Sec, v.commit.Time.Nsec) {
 		b.keep(v, true)
 		return nil
 	}
@@ -252,14 +255,15 @@ func (b *blaming) pass(v *blameOrigin) error {
 	return nil
 }
 
+// tooOld says that the search does not go back behind a commit of that time.
+func (b *blaming) tooOld(sec int64, nsec uint32) bool {
+	return !b.o.Since.IsZero() && time.Unix(sec, int64(nsec)).Before(b.o.Since)
+}
+
 // parents gives the versions that a version was made of, or only one if that is all the same.
 func (b *blaming) parents(v *blameOrigin) (list []*blameOrigin, whole *blameOrigin, err error) {
-	unchanged, err := b.unchanged(v)
-	if err != nil {
-		return nil, nil, err
-	}
-	if unchanged {
-		whole, err = b.version(v.commit.Parents[0], v.path, v.entry)
+	if n, known := b.walk.h.number(v.id); known && !b.touching(v.path)[v.id] {
+		whole, err = b.version(b.walk.h.ids[b.resting(n, v.path)], v.path, v.entry)
 		return nil, whole, err
 	}
 	found := make([]*blameOrigin, len(v.commit.Parents))
@@ -286,22 +290,6 @@ func (b *blaming) parents(v *blameOrigin) (list []*blameOrigin, whole *blameOrig
 
 func sameText(a, b *objects.Entry) bool { return a.Size == b.Size && a.Content.Equal(&b.Content) }
 
-// unchanged says that the index of the history knows a commit not to have changed the file against its first parent.
-func (b *blaming) unchanged(v *blameOrigin) (bool, error) {
-	if _, known := b.walk.h.number(v.id); !known {
-		return false, nil
-	}
-	set := b.touched[v.path]
-	if set == nil {
-		set = map[objects.ID]bool{}
-		for id := range b.walk.h.touching(v.path) {
-			set[id] = true
-		}
-		b.touched[v.path] = set
-	}
-	return !set[v.id], nil
-}
-
 func (b *blaming) version(id objects.ID, name string, e *objects.Entry) (*blameOrigin, error) {
 	c, err := b.repo.loadCommit(b.ctx, id)
 	if err != nil {
@@ -315,10 +303,21 @@ func (b *blaming) sameName(v *blameOrigin, parent objects.ID) (*blameOrigin, err
 	return b.named(parent, v.path)
 }
 
+// named finds a file in a commit. Of commits that hold the same file, the one that brought it stands for the others.
 func (b *blaming) named(id objects.ID, name string) (*blameOrigin, error) {
+	var ready *aheadVersion
+	if n, known := b.walk.h.number(id); known {
+		n = b.resting(n, name)
+		id = b.walk.h.ids[n]
+		ready = b.ahead.take(n, name)
+	}
 	v, err := b.version(id, name, nil)
 	if err != nil {
 		return nil, err
+	}
+	if ready != nil && ready.entry.Type == objects.TypeFile {
+		v.entry, v.text = &ready.entry, ready.text
+		return v, nil
 	}
 	e, err := objects.Lookup(b.ctx, b.repo.db, v.commit.Tree, name)
 	switch {
