@@ -67,7 +67,7 @@ func TestLargeFile(t *testing.T) {
 		}
 	}
 	t.Logf("parsed in %v, 10,000 names in %v", parsed, time.Since(start)-parsed)
-	if took := time.Since(start); took > 5*time.Second {
+	if took := time.Since(start); took > time.Minute { // far above what it takes on a busy machine, far below what a quadratic way would
 		t.Errorf("took %v", took)
 	}
 }
