@@ -101,10 +101,10 @@ func (a *app) prepare(cmd *cobra.Command, args []string) error {
 	dir := a.absolute(a.flags.dir)
 	st, err := os.Stat(dir)
 	if err != nil {
-		return fmt.Errorf("-C: %w", err)
+		return otherC(cmd, fmt.Errorf("-C: %w", err))
 	}
 	if !st.IsDir() {
-		return fmt.Errorf("-C: %s is not a folder", quoted(a.flags.dir))
+		return otherC(cmd, fmt.Errorf("-C: %s is not a folder", quoted(a.flags.dir)))
 	}
 	a.dir = dir
 	return nil

@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 	"fmt"
+	"path"
 	"strings"
 	"unicode/utf8"
 
@@ -13,8 +14,10 @@ import (
 )
 
 type branchOptions struct {
-	remove, forceRemove, rename, forceRename, force, list, dropKept bool
-	show                                                            repo.BranchOptions
+	remove, forceRemove, rename, forceRename, force, list, dropKept, current bool
+
+	show     repo.BranchOptions
+	patterns []string // of the names to list; none: all
 }
 
 func newBranch(a *app) *cobra.Command {
@@ -46,7 +49,8 @@ long, with "heads/" in front.`,
 	f.BoolVarP(&o.rename, "move", "m", false, "rename a branch")
 	f.BoolVarP(&o.forceRename, "force-move", "M", false, "rename a branch, also over another one")
 	f.BoolVarP(&o.force, "force", "f", false, "move a branch that exists, or replace one of the new name")
-	f.BoolVarP(&o.list, "list", "l", false, "list branches (the default without arguments)")
+	f.BoolVarP(&o.list, "list", "l", false, "list branches (the default without arguments), or those whose names match one of the patterns (*, ?, [...])")
+	f.BoolVar(&o.current, "show-current", false, "print the name of the current branch, nothing while HEAD is detached")
 	f.BoolVarP(&o.show.Remote, "remotes", "r", false, "list the branches of remotes, as last seen")
 	f.BoolVarP(&o.show.All, "all", "a", false, "list the branches here and those of remotes")
 	f.StringArrayVar(&o.show.Merged, "merged", nil, "list branches whose commits `REV` has (default HEAD)")
@@ -93,7 +97,12 @@ func (a *app) runBranch(cmd *cobra.Command, o branchOptions, args []string) erro
 	o.rename, o.force = o.rename || o.forceRename, o.force || o.forceRename
 	removing := o.remove || o.forceRemove
 	args, listing := o.listing(args)
+	if o.list && !removing && !o.rename && !o.dropKept {
+		o.patterns, args = args, nil
+	}
 	switch {
+	case o.current && (listing || removing || o.rename || o.dropKept || len(args) > 0):
+		return usagef(cmd, "--show-current goes alone")
 	case removing && o.rename:
 		return usagef(cmd, "-d and -m contradict each other")
 	case listing && (removing || o.rename || o.dropKept):
@@ -125,6 +134,27 @@ func (a *app) runBranch(cmd *cobra.Command, o branchOptions, args []string) erro
 	return a.withVault(ctx, repo.Writing, func(v *openVault) error { return act(ctx, v, o, args) })
 }
 
+// matching leaves the branches whose names match one of the patterns, if there are any, or the current one.
+func (o *branchOptions) matching(list []repo.Branch) (out []repo.Branch, err error) {
+	for _, b := range list {
+		ok := len(o.patterns) == 0 && (b.Current || !o.current)
+		for _, p := range o.patterns {
+			one, err := path.Match(flat(p), flat(b.Name))
+			if err != nil {
+				return nil, fmt.Errorf("%w: %q: %w", repo.ErrUsage, p, err)
+			}
+			ok = ok || one
+		}
+		if ok {
+			out = append(out, b)
+		}
+	}
+	return out, nil
+}
+
+// flat lets "*" match names with slashes, as git's patterns for names do.
+func flat(name string) string { return strings.ReplaceAll(name, "/", "\x01") }
+
 func (a *app) listBranches(ctx context.Context, v *openVault, o branchOptions) error {
 	o.show.Tracking = a.flags.verbose || a.flags.json
 	list, err := v.ListBranches(ctx, o.show)
@@ -132,12 +162,19 @@ func (a *app) listBranches(ctx context.Context, v *openVault, o branchOptions) e
 		return err
 	}
 	width := 0
+	if list, err = o.matching(list); err != nil {
+		return err
+	}
 	for i := range list {
 		width = max(width, utf8.RuneCountInString(quoted(list[i].Name)))
 	}
 	for i := range list {
 		b := &list[i]
-		if !a.flags.json {
+		switch {
+		case o.current && !a.flags.json:
+			a.printf("%s\n", quoted(b.Name))
+			continue
+		case !a.flags.json:
 			a.printBranch(b, width)
 			continue
 		}

@@ -120,10 +120,14 @@ func (v *openVault) diffArguments(cmd *cobra.Command, args []string, r *repo.Dif
 		}
 		revisions, args = append(revisions, args[0]), args[1:]
 	}
-	if dash > len(revisions) || dash < 0 && len(args) > 0 && !v.onDisk(args[0]) {
-		_, _, err := v.ResolveCommit(cmd.Context(), args[0])
+	unknown := args[:min(1, len(args))]
+	if dash < 0 {
+		unknown = v.notOnDisk(args)
+	}
+	if dash > len(revisions) || dash < 0 && len(unknown) > 0 {
+		_, _, err := v.ResolveCommit(cmd.Context(), unknown[0])
 		if err == nil {
-			err = fmt.Errorf("%w %q", repo.ErrUnknownRevision, args[0])
+			err = fmt.Errorf("%w %q", repo.ErrUnknownRevision, unknown[0])
 		}
 		return fmt.Errorf("%w (a path that is not on disk goes behind --)", err)
 	}

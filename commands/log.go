@@ -61,6 +61,10 @@ could be confused.`,
 	f.BoolVar(&o.branches, "branches", false, "begin at all branches")
 	f.BoolVar(&o.follow, "follow", false, "follow one file beyond renames")
 	f.StringVar(&o.format, "format", "", "print each commit as `TEXT`: %H %h %an %ad %s %b %d ... as git has them")
+	f.String("decorate", "short", "what points at a commit is always shown")
+	f.Lookup("decorate").NoOptDefVal = "short"
+	_ = f.MarkHidden("decorate") // it exists for the fingers of git users, as the other names do
+	f.SetNormalizeFunc(gitNames(map[string]string{"pretty": "format", "max-count": "number", "regexp-ignore-case": "ignore-case", "after": "since", "before": "until"}))
 	f.StringVar(&o.date, "date", "", "times as iso, iso-strict, short, unix, relative or default (`STYLE`)")
 	o.flags(f)
 	return cmd
@@ -90,6 +94,7 @@ func (a *app) runLog(cmd *cobra.Command, o *logOptions, args []string) error {
 }
 
 func (a *app) logRequest(cmd *cobra.Command, o *logOptions) (r repo.LogOptions, err error) {
+	o.format, o.oneline = namedFormat(o.format, o.oneline)
 	switch {
 	case o.limit < 0 || o.skip < 0:
 		return r, usagef(cmd, "-n and --skip cannot be negative")
@@ -158,7 +163,10 @@ func (v *openVault) splitRevisions(ctx context.Context, args []string, dash int,
 			if !errors.Is(err, repo.ErrUnknownRevision) {
 				return err
 			}
-			if !v.onDisk(arg) {
+			if unknown := v.notOnDisk(args[i:]); len(unknown) > 0 {
+				if unknown[0] != arg {
+					err = fmt.Errorf("%w %q", repo.ErrUnknownRevision, unknown[0])
+				}
 				return fmt.Errorf("%w (a path that is not on disk goes behind --)", err)
 			}
 			revisions, paths = args[:i], args[i:]
@@ -169,6 +177,16 @@ func (v *openVault) splitRevisions(ctx context.Context, args []string, dash int,
 	var err error
 	r.Paths, err = v.args(paths)
 	return err
+}
+
+// notOnDisk gives the first of some paths that is not there, and what comes behind it.
+func (v *openVault) notOnDisk(args []string) []string {
+	for i, arg := range args {
+		if !v.onDisk(arg) {
+			return args[i:]
+		}
+	}
+	return nil
 }
 
 func (v *openVault) onDisk(arg string) bool {

@@ -49,7 +49,18 @@ func relativeTime(now, t time.Time) string {
 			return fmt.Sprintf("%d %s ago", ago/u.length, u.name)
 		}
 	}
-	return fmt.Sprintf("%d seconds ago", ago/time.Second)
+	return count(int64(ago/time.Second), "second") + " ago"
+}
+
+// namedFormat takes the formats that git has names for: one line, or the long one.
+func namedFormat(format string, oneline bool) (string, bool) {
+	switch format {
+	case "oneline":
+		return "", true
+	case "short", "medium", "full", "fuller":
+		return "", oneline
+	}
+	return format, oneline
 }
 
 // formatCommit fills in the placeholders of --format. They are those of git that mean something here; any other stays as it

@@ -44,7 +44,9 @@ anything else whole files. Work that is in no commit is never overwritten: if it
 				return usagef(cmd, "--abort and --continue are opposites")
 			case (o.abort || o.run) && len(args) > 0:
 				return usagef(cmd, "--abort and --continue are about the merge in progress, and take no revision")
-			case !o.abort && !o.run && len(args) != 1:
+			case !o.abort && !o.run && len(args) > 1:
+				return usagef(cmd, "one commit or branch can be merged at a time, and got %q as well", args[1])
+			case !o.abort && !o.run && len(args) == 0:
 				return usagef(cmd, "which commit or branch?")
 			}
 			return a.runMerge(cmd, o, args)
@@ -55,6 +57,11 @@ anything else whole files. Work that is in no commit is never overwritten: if it
 	f.BoolVar(&o.NoFastForward, "no-ff", false, "make a merge commit even where the branch could move forward")
 	f.BoolVar(&o.NoCommit, "no-commit", false, "leave the result in the work tree, to be looked at before it is committed")
 	f.BoolVar(&o.Unrelated, "allow-unrelated-histories", false, "merge also what has no commit in common with this branch")
+	f.Bool("no-edit", true, "no editor is opened in any case")
+	f.Bool("ff", true, "move forward where that is possible, as always")
+	for _, name := range []string{"no-edit", "ff"} {
+		_ = f.MarkHidden(name) // they exist for the fingers of git users
+	}
 	f.StringArrayVarP(&o.messages, "message", "m", nil, "the message of the merge commit (may be repeated)")
 	o.favour.add(cmd)
 	f.StringVar(&o.ConflictStyle, "conflict", "", "markers: merge, or diff3 with the common ancestor's lines between (`STYLE`)")

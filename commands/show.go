@@ -15,40 +15,56 @@ import (
 type showOptions struct {
 	patchOptions
 	noPatch, oneline bool
+	format           string
+	formatted        bool // --format was given: with nothing in it, nothing is said about the commit
 }
 
 func newShow(a *app) *cobra.Command {
 	var o showOptions
 	cmd := &cobra.Command{
-		Use:   "show [REV[:PATH]...]",
+		Use:   "show [REV[:PATH]...] [-- PATH...]",
 		Short: "Show a commit with its changes, a tag, a file, or a folder of a commit",
 		Long: `Show a commit and what it changed, as git does; of a tag, the tag first. What a merge changed is shown against its first parent:
-what the branch that was merged brought in. REV:PATH is the file, or the folder, as it was then.`,
+what the branch that was merged brought in. REV:PATH is the file, or the folder, as it was then. PATHs behind "--" leave only
+what the commit changed there.`,
 		Example: `  evault show
   evault show HEAD~1 --stat
+  evault show HEAD -- notes.txt
   evault show main:notes.txt`,
 		ValidArgsFunction: a.completeRevisions(-1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			paths := []string(nil)
+			if n := cmd.ArgsLenAtDash(); n >= 0 {
+				args, paths = args[:n], args[n:]
+			}
 			if len(args) == 0 {
 				args = []string{"HEAD"}
 			}
-			return a.runShow(cmd, &o, args)
+			given := o.format
+			o.format, o.oneline = namedFormat(o.format, o.oneline)
+			o.formatted = cmd.Flags().Changed("format") && o.format == given
+			return a.runShow(cmd, &o, args, paths)
 		},
 	}
 	f := cmd.Flags()
 	o.flags(f)
 	f.BoolVarP(&o.noPatch, "no-patch", "s", false, "only the commit itself")
 	f.BoolVar(&o.oneline, "oneline", false, "the commit on one line")
+	f.StringVar(&o.format, "format", "", "print the commit as `TEXT`, with the placeholders of log --format")
+	f.SetNormalizeFunc(gitNames(map[string]string{"pretty": "format"}))
 	return cmd
 }
 
-func (a *app) runShow(cmd *cobra.Command, o *showOptions, args []string) error {
+func (a *app) runShow(cmd *cobra.Command, o *showOptions, args, paths []string) error {
 	ctx := cmd.Context()
 	request, err := o.request(cmd)
 	if err != nil {
 		return err
 	}
 	return a.withVault(ctx, repo.ReadOnly, func(v *openVault) error {
+		if request.Paths, err = v.args(paths); err != nil {
+			return err
+		}
 		a.page(ctx)
 		for i, arg := range args {
 			if i > 0 && !a.flags.json {
@@ -108,8 +124,13 @@ func (a *app) showRevision(ctx context.Context, v *openVault, o *showOptions, re
 	}
 	return v.Log(ctx, repo.LogOptions{Revisions: []string{rev}, Limit: 1}, func(e *repo.LogEntry) error {
 		lines := a.commitLines(e)
-		if o.oneline {
+		switch {
+		case o.oneline:
 			lines = []string{a.commitLine(e)}
+		case o.formatted && o.format == "":
+			lines = nil
+		case o.formatted:
+			lines = []string{a.formatCommit(o.format, "", e)}
 		}
 		for _, line := range lines {
 			a.printf("%s\n", line)
@@ -117,7 +138,7 @@ func (a *app) showRevision(ctx context.Context, v *openVault, o *showOptions, re
 		if o.noPatch {
 			return nil
 		}
-		if !o.oneline {
+		if !o.oneline && len(lines) > 0 {
 			a.printf("\n")
 		}
 		return a.printCommitDiff(ctx, v, e.ID, &o.patchOptions, request, "")

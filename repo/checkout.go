@@ -93,6 +93,9 @@ func (r *Repository) checkoutTarget(ctx context.Context, o CheckoutOptions) (*de
 		if from, ok := r.onlyTracking(o.Revision); ok { // as git does: the branch is made where the remote has it
 			return r.createTarget(ctx, CheckoutOptions{Create: o.Revision, Revision: from})
 		}
+		if _, _, err := r.ResolveCommit(ctx, o.Revision); err == nil {
+			return nil, fmt.Errorf("%w: %q is a commit and no branch: \"evault switch --detach\" goes there", ErrUnknownRevision, o.Revision)
+		}
 		return nil, fmt.Errorf("%w: no branch %q%s", ErrUnknownRevision, o.Revision, r.suggest(o.Revision))
 	}
 	d := &destination{op: refs.Operation{Name: "checkout", Description: "to " + o.Revision}}

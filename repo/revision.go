@@ -40,7 +40,7 @@ func (r *Repository) ResolveCommit(ctx context.Context, rev string) (objects.ID,
 		}
 		for range step.times {
 			if step.parent > len(c.Parents) {
-				return objects.ID{}, nil, fmt.Errorf("%w %q: commit %s has %d parents", ErrUnknownRevision, rev, id.Short(), len(c.Parents))
+				return objects.ID{}, nil, fmt.Errorf("%w %q: commit %s has %s", ErrUnknownRevision, rev, id.Short(), parentsInWords(len(c.Parents)))
 			}
 			id = c.Parents[step.parent-1]
 			if c, err = r.loadCommit(ctx, id); err != nil {
@@ -49,6 +49,16 @@ func (r *Repository) ResolveCommit(ctx context.Context, rev string) (objects.ID,
 		}
 	}
 	return id, c, nil
+}
+
+func parentsInWords(n int) string {
+	switch n {
+	case 0:
+		return "no parent"
+	case 1:
+		return "one parent"
+	}
+	return fmt.Sprintf("%d parents", n)
 }
 
 // ResolveRange finds the commits that revisions begin a history at, and those that they leave out with all before them:
