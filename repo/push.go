@@ -49,6 +49,7 @@ const maxPushTries = 16
 
 // Push brings branches and tags of this vault to a remote, with what their commits need: packs as they are, then one record there.
 // A branch that another device has advanced meanwhile is left alone: the error is ErrFetchFirst, other branches are pushed.
+// Where these could not be pushed, the error is what kept them from it, and not ErrFetchFirst.
 //
 // The vault stays usable for other commands while packs are sent. An interrupted push is continued by the next one: packs
 // that have arrived are not sent again.
@@ -382,8 +383,12 @@ func (r *Repository) hasCommit(ctx context.Context, id objects.ID) (bool, error)
 	return err == nil, err
 }
 
-// rejected is the error of a push of which some branches or tags were refused.
+// rejected is the error of a push of which some branches or tags were refused. It says that the others are there: of a push
+// that has not happened Updates tell what was refused, beside the error that ended it.
 func (p *pushing) rejected() error {
+	if !p.result.Done {
+		return nil
+	}
 	kind := ErrOtherTag
 	var names []string
 	for _, u := range p.result.Updates {

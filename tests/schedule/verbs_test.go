@@ -90,19 +90,22 @@ func (w *world) push(d *device, p *place, all bool) {
 		w.honest(d.name+" push", result.Problems...)
 	}
 	w.honest(d.name+" push", err)
+	if done := result != nil && result.Done; !done && (err == nil || errors.Is(err, repo.ErrFetchFirst)) {
+		w.t.Errorf("%s: a push to %s that is not done says that some branches are there: %v", d.name, p.name, err)
+	}
 	for _, b := range branches {
 		at, ours := w.choices(p, b), d.branches[b]
 		fits := at.only(func(id objects.ID) bool { return w.history.has(ours, id) })
 		refused := at.only(func(id objects.ID) bool { return !w.history.has(ours, id) })
 		kind := kindOf(result, b)
 		switch {
-		case err == nil || errors.Is(err, repo.ErrFetchFirst) && kind != "" && kind != repo.UpdateRefused:
-			if w.at[p.name][b] = (choices{ours}); len(fits) == 0 {
-				w.t.Errorf("%s pushed %s to %s, which cannot be: it is at %v there", d.name, b, p.name, at)
-			}
-		case errors.Is(err, repo.ErrFetchFirst) && kind == repo.UpdateRefused:
+		case kind == repo.UpdateRefused: // by what the host had, whatever became of other branches
 			if w.at[p.name][b] = refused; len(refused) == 0 {
 				w.t.Errorf("%s was refused by %s for no reason: %v", d.name, p.name, err)
+			}
+		case result != nil && result.Done:
+			if w.at[p.name][b] = (choices{ours}); len(fits) == 0 {
+				w.t.Errorf("%s pushed %s to %s, which cannot be: it is at %v there", d.name, b, p.name, at)
 			}
 		default: // it has arrived or not
 			if len(fits) > 0 && !slices.Contains(at, ours) {
