@@ -1,6 +1,7 @@
 package schedule
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 
@@ -14,16 +15,19 @@ type tree map[string]string
 type history struct {
 	parents map[objects.ID][]objects.ID
 	trees   map[objects.ID]tree
+	age     map[objects.ID]int // how many were made before
 }
 
 func newHistory() *history {
-	return &history{map[objects.ID][]objects.ID{}, map[objects.ID]tree{}}
+	return &history{map[objects.ID][]objects.ID{}, map[objects.ID]tree{}, map[objects.ID]int{}}
 }
 
-func (h *history) copy() *history { return &history{maps.Clone(h.parents), maps.Clone(h.trees)} }
+func (h *history) copy() *history {
+	return &history{maps.Clone(h.parents), maps.Clone(h.trees), maps.Clone(h.age)}
+}
 
 func (h *history) add(id objects.ID, files tree, parents ...objects.ID) {
-	h.parents[id], h.trees[id] = parents, maps.Clone(files)
+	h.parents[id], h.trees[id], h.age[id] = parents, maps.Clone(files), len(h.age)
 }
 
 // ancestors are the commits that one descends from, itself included. Of none there are none.
@@ -45,9 +49,12 @@ func (h *history) has(newer, older objects.ID) bool {
 	return older.IsZero() || h.ancestors(newer)[older]
 }
 
-// bases are the best common ancestors.
-func (h *history) bases(a, b objects.ID) (best []objects.ID) {
-	other := h.ancestors(b)
+// bases are the best common ancestors of a commit and of what some others come to together, the oldest first.
+func (h *history) bases(a objects.ID, others ...objects.ID) (best []objects.ID) {
+	other := map[objects.ID]bool{}
+	for _, b := range others {
+		maps.Copy(other, h.ancestors(b))
+	}
 	var common []objects.ID
 	for id := range h.ancestors(a) {
 		if other[id] {
@@ -59,25 +66,40 @@ func (h *history) bases(a, b objects.ID) (best []objects.ID) {
 			best = append(best, id)
 		}
 	}
+	slices.SortFunc(best, func(a, b objects.ID) int { return h.age[a] - h.age[b] })
 	return best
 }
 
 // merge gives what two commits come to together, and the names that they cannot agree about.
 func (h *history) merge(ours, theirs objects.ID) (merged tree, conflicts []string) {
 	bad := map[string]bool{}
-	for i, base := range h.bases(ours, theirs) {
-		one := h.mergeBy(h.trees[base], h.trees[ours], h.trees[theirs], bad)
-		for name := range union(one, merged) {
-			if i > 0 && !same(one, merged, name) {
-				bad[name] = true
-			}
-		}
-		merged = one
-	}
+	merged = mergeBy(h.joined(h.bases(ours, theirs), 1), h.trees[ours], h.trees[theirs], func(_, _, _, _ tree, name string) { bad[name] = true })
 	return merged, slices.Sorted(maps.Keys(bad))
 }
 
-func (h *history) mergeBy(base, ours, theirs tree, bad map[string]bool) tree {
+// joined is the tree that stands for several merge bases: what they come to one after the other, each time with what their
+// own bases come to. Where they cannot agree it has a text that nobody wrote, so that a side that settles it differs from it;
+// where one removed what another changed, it is as if nobody had.
+func (h *history) joined(bases []objects.ID, depth int) (merged tree) {
+	for i, next := range bases {
+		if i == 0 {
+			merged = h.trees[next]
+			continue
+		}
+		below := h.joined(h.bases(next, bases[:i]...), depth+1)
+		merged = mergeBy(below, merged, h.trees[next], func(out, base, ours, theirs tree, name string) {
+			x, inOurs := ours[name]
+			y, inTheirs := theirs[name]
+			if out[name] = fmt.Sprintf("%d: %q or %q", depth, x, y); !inOurs || !inTheirs {
+				out[name] = base[name]
+			}
+		})
+	}
+	return merged
+}
+
+// mergeBy merges by a base; clash is told of what cannot be.
+func mergeBy(base, ours, theirs tree, clash func(out, base, ours, theirs tree, name string)) tree {
 	out := tree{}
 	for name := range union(union(base, ours), theirs) {
 		from := ours
@@ -86,7 +108,8 @@ func (h *history) mergeBy(base, ours, theirs tree, bad map[string]bool) tree {
 		case same(base, ours, name):
 			from = theirs
 		default:
-			bad[name] = true
+			clash(out, base, ours, theirs, name)
+			continue
 		}
 		if text, ok := from[name]; ok {
 			out[name] = text
