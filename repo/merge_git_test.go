@@ -341,7 +341,7 @@ func TestMergeOfTextsAgainstGit(t *testing.T) {
 	answers := j.merges(&ask, cases)
 	clean, kinds := 0, map[string]int{}
 	for i, c := range trials {
-		m := testMerge(t, shelf{})
+		m := testMerge(t, newShelf())
 		m.names = c.names
 		if err := m.run(c.base.build(t, m, ""), c.ours.build(t, m, ""), c.theirs.build(t, m, "")); err != nil {
 			t.Fatal(err)

@@ -22,6 +22,7 @@ func (m *treeMerge) planRenames(base, ours, theirs objects.TreeRef) error {
 	if err != nil {
 		return err
 	}
+	m.mergeTexts(mine, other)
 	p := renamePlan{m: m, roots: [3]objects.TreeRef{base, ours, theirs}, at: map[string]*meeting{}}
 	if p.ours, err = m.renamesOf(base, ours, mine, other); err != nil {
 		return err
@@ -32,21 +33,15 @@ func (m *treeMerge) planRenames(base, ours, theirs objects.TreeRef) error {
 	return p.run()
 }
 
-// sideChanges are what a side did to the files of the base.
-type sideChanges struct {
-	gone    map[string]*line // files that it has no longer, as the base has them
-	changed map[string]bool  // files that it has, otherwise
-}
-
 func (m *treeMerge) removals(base, side objects.TreeRef) (sideChanges, error) {
-	s := sideChanges{gone: map[string]*line{}, changed: map[string]bool{}}
+	s := sideChanges{gone: map[string]*line{}, changed: map[string]changedLine{}}
 	c := lineChanges{ctx: m.ctx, src: m.src, known: true, each: func(full string, was, is *line) error {
 		switch {
 		case was == nil || was.IsDir():
 		case is == nil || is.IsDir():
 			s.gone[full] = was
 		default:
-			s.changed[full] = true
+			s.changed[full] = changedLine{was, is}
 		}
 		return m.ctx.Err()
 	}}
@@ -55,7 +50,6 @@ func (m *treeMerge) removals(base, side objects.TreeRef) (sideChanges, error) {
 
 // renamesOf gives where a side has put files that the other side has done something to as well: the new path by the old.
 func (m *treeMerge) renamesOf(base, side objects.TreeRef, here, there sideChanges) (map[string]string, error) {
-	matters := func(full string) bool { return there.changed[full] || there.gone[full] != nil }
 	var gone, relevant []renameFile
 	for full, l := range here.gone {
 		if !isRegular(l) || l.Size == 0 {
@@ -63,7 +57,7 @@ func (m *treeMerge) renamesOf(base, side objects.TreeRef, here, there sideChange
 		}
 		f := renameFile{path: full, entry: &l.Entry}
 		gone = append(gone, f)
-		if matters(full) {
+		if there.has(full) {
 			relevant = append(relevant, f)
 		}
 	}

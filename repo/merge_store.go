@@ -3,6 +3,7 @@ package repo
 import (
 	"bytes"
 	"context"
+	"sync"
 
 	"evault/keys"
 	"evault/objects"
@@ -10,10 +11,11 @@ import (
 )
 
 // treeStore keeps what a merge makes, trees and contents of files, in memory until it is certain that the merge goes through, and gives them and
-// all that is in the database. It satisfies objects.Sink and worktree.Source. Put may not run beside another method.
+// all that is in the database. It satisfies objects.Sink and worktree.Source. Get and View may run beside everything, Put not beside itself.
 type treeStore struct {
 	db     *pack.DB
-	hasher *keys.Hasher
+	hasher *keys.Hasher // of Put, which one goroutine at a time calls
+	mu     sync.RWMutex // of made, which that goroutine alone changes
 	made   map[objects.ID]madeObject
 	order  []objects.ID
 }
@@ -31,15 +33,24 @@ func newTrees(db *pack.DB, hasher *keys.Hasher) *treeStore {
 func (s *treeStore) Put(kind objects.Kind, data []byte) (objects.ID, error) {
 	id := objects.ID(s.hasher.ObjectID(byte(kind), data))
 	if _, known := s.made[id]; !known {
+		s.mu.Lock()
+		defer s.mu.Unlock()
 		s.made[id] = madeObject{kind, bytes.Clone(data)}
 		s.order = append(s.order, id)
 	}
 	return id, nil
 }
 
+func (s *treeStore) madeHere(id objects.ID) (madeObject, bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	o, ok := s.made[id]
+	return o, ok
+}
+
 // Get gives an object.
 func (s *treeStore) Get(ctx context.Context, id objects.ID, kind objects.Kind) ([]byte, error) {
-	if o, ok := s.made[id]; ok && kind == o.kind {
+	if o, ok := s.madeHere(id); ok && kind == o.kind {
 		return o.data, nil
 	}
 	return s.db.Get(ctx, id, kind)
@@ -47,7 +58,7 @@ func (s *treeStore) Get(ctx context.Context, id objects.ID, kind objects.Kind) (
 
 // View lends an object.
 func (s *treeStore) View(ctx context.Context, id objects.ID, kind objects.Kind, use func(data []byte) error) error {
-	if o, ok := s.made[id]; ok && kind == o.kind {
+	if o, ok := s.madeHere(id); ok && kind == o.kind {
 		return use(o.data)
 	}
 	return s.db.View(ctx, id, kind, use)

@@ -1,6 +1,7 @@
 package repo
 
 import (
+	"context"
 	"errors"
 
 	"evault/internal/textdiff"
@@ -28,12 +29,20 @@ func (m *treeMerge) text(s stages, base *line) (merged []byte, clashes int, err 
 	if s.ours.Type != objects.TypeFile || m.merged > maxMerged {
 		return nil, 0, nil
 	}
+	if f := m.ahead.take(m.ctx, &s, base); f != nil {
+		return f.merged, f.clashes, f.err
+	}
+	return m.mergeText(m.ctx, s, base)
+}
+
+// mergeText is text without a look at what is there already. It may run beside itself and the walk.
+func (m *treeMerge) mergeText(ctx context.Context, s stages, base *line) (merged []byte, clashes int, err error) {
 	var texts [3][]byte
 	for i, l := range [...]*line{base, s.ours, s.theirs} {
 		if l == nil {
 			continue
 		}
-		texts[i], err = contentOf(m.ctx, m.src, &l.Entry, maxMergeText)
+		texts[i], err = contentOf(ctx, m.src, &l.Entry, maxMergeText)
 		if errors.Is(err, errTooLong) {
 			return nil, 0, nil
 		}

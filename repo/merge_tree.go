@@ -39,6 +39,7 @@ type treeMerge struct {
 	ways   map[string]bool        // the folders above those paths
 	beside []keptLine             // what the folders being walked are still to hold under another name
 	merged uint64                 // bytes of merged files so far
+	ahead  mergeAhead
 }
 
 // newTreeMerge prepares a merge that writes to a store in memory. Who calls it says what else is wanted.
@@ -70,6 +71,7 @@ const maxConflicts = 10000
 // run merges.
 func (m *treeMerge) run(base, ours, theirs objects.TreeRef) (err error) {
 	m.placed, m.ways = map[string]*placedFile{}, map[string]bool{}
+	defer m.ahead.close()
 	if !m.byName {
 		if err := m.planRenames(base, ours, theirs); err != nil {
 			return err

@@ -15,23 +15,27 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"evault/objects"
 )
 
 // shelf keeps objects in memory, by a hash of its own.
-type shelf map[objects.ID][]byte
+type shelf struct{ *sync.Map }
+
+func newShelf() shelf { return shelf{new(sync.Map)} }
 
 func (s shelf) Put(kind objects.Kind, data []byte) (objects.ID, error) {
 	id := objects.ID(sha256.Sum256(append([]byte{byte(kind)}, data...)))
-	s[id] = bytes.Clone(data)
+	s.Store(id, bytes.Clone(data))
 	return id, nil
 }
 
 func (s shelf) Get(_ context.Context, id objects.ID, kind objects.Kind) ([]byte, error) {
-	if data, ok := s[id]; ok {
-		return data, nil
+	if data, ok := s.Load(id); ok {
+		return data.([]byte), nil
 	}
 	return nil, fmt.Errorf("%s %s: %w", kind, id, objects.ErrNotFound)
 }
@@ -221,7 +225,7 @@ func TestMergeRules(t *testing.T) {
 			f("a", "1 group=5 time=9", "b", "1 group=5 time=9"), f("a", "1 group=5 time=9", "b", "1 group=5 time=9"), nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := shelf{}
+			s := newShelf()
 			m := mergePlots(t, s, c.base, c.ours, c.theirs)
 			if !slices.Equal(pathsOf(m.conflicts), c.at) {
 				t.Fatalf("conflicts at %q, want %q; %v", pathsOf(m.conflicts), c.at, readPlot(t, s, m.root))
@@ -354,7 +358,7 @@ func TestMergeAgainstGit(t *testing.T) {
 	answers := mergesOfGit(t, git(&ask, "merge-tree", "--write-tree", "--stdin", "--no-messages"), cases)
 	clean := 0
 	for i, side := range sides {
-		s := shelf{}
+		s := newShelf()
 		m := mergePlots(t, s, side[0], side[1], side[2])
 		if (len(m.conflicts) == 0) != answers[i].clean {
 			t.Fatalf("case %d: conflicts %v, git says clean %v\n%v\n%v\n%v", i, m.conflicts, answers[i].clean, side[0], side[1], side[2])
@@ -436,7 +440,7 @@ func TestMergeOfSeparateEdits(t *testing.T) {
 				}
 			}
 		}
-		s := shelf{}
+		s := newShelf()
 		m := mergePlots(t, s, base, ours, theirs)
 		back := mergePlots(t, s, base, theirs, ours)
 		if want := both.build(t, s, ""); len(m.conflicts) > 0 || m.root != want || back.root != want {
@@ -454,33 +458,33 @@ func TestMergeReadsLittle(t *testing.T) {
 	}
 	ours, theirs := maps.Clone(base), maps.Clone(base)
 	ours["17/20/file"], theirs["30/13/file"] = "ours", "theirs"
-	s := shelf{}
+	s := newShelf()
 	c := &counter{shelf: s}
 	m := testMerge(t, c)
 	if err := m.run(base.build(t, s, ""), ours.build(t, s, ""), theirs.build(t, s, "")); err != nil || len(m.conflicts) > 0 {
 		t.Fatal(err, m.conflicts)
 	}
-	if c.gets > 24 {
-		t.Errorf("%d trees read", c.gets)
+	if c.gets.Load() > 24 {
+		t.Errorf("%d trees read", c.gets.Load())
 	}
 }
 
 type counter struct {
 	shelf
-	gets int
+	gets atomic.Int64
 }
 
 func (c *counter) Get(ctx context.Context, id objects.ID, kind objects.Kind) ([]byte, error) {
-	c.gets++
+	c.gets.Add(1)
 	return c.shelf.Get(ctx, id, kind)
 }
 
 func TestMergeOfMissingAndHostileTrees(t *testing.T) {
-	s := shelf{}
+	s := newShelf()
 	base := plot{"d/a": "1"}.build(t, s, "")
 	ours := plot{"d/a": "1", "d/b": "1"}.build(t, s, "")
 	theirs := plot{"d/a": "1", "d/c": "1"}.build(t, s, "")
-	delete(s, plot{"a": "1", "c": "1"}.build(t, shelf{}, "").ID)
+	s.Delete(plot{"a": "1", "c": "1"}.build(t, newShelf(), "").ID)
 	m := testMerge(t, s)
 	if err := m.run(base, ours, theirs); !errors.Is(err, objects.ErrNotFound) || !strings.Contains(err.Error(), "d: ") {
 		t.Errorf("a missing tree: %v", err)
