@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -220,12 +221,14 @@ func (a *app) showPending(v *openVault, r *repo.StatusResult) []repo.Change {
 	if p == nil {
 		return r.Changes
 	}
-	state := "in progress"
+	state := "is in progress"
 	if p.Writing {
-		state = "that was interrupted"
+		state = "was interrupted"
 	}
-	a.printf("\nA %s of %s is %s: %d of %s left\n  (%s)\n", p.Operation, harmless(p.What), state, len(p.Unmerged), count(int64(p.Total), "conflict"),
-		pendingHint(p.Operation, p.Writing))
+	if p.Total > 0 || !p.Writing {
+		state += fmt.Sprintf(": %d of %s left", len(p.Unmerged), count(int64(p.Total), "conflict"))
+	}
+	a.printf("\nA %s of %s %s\n  (%s)\n", p.Operation, harmless(p.What), state, pendingHint(p.Operation, p.Writing))
 	if len(p.Unmerged) == 0 {
 		return r.Changes
 	}

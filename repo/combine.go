@@ -48,9 +48,9 @@ type combineOptions struct {
 // DirtyError, and nothing was done. Where nothing comes of it and HEAD would be the only parent, no commit is made, and the
 // kind is MergeUpToDate.
 //
-// The order of writes without conflicts is that of a commit and then that of a checkout: packs, files, the record, the stat
-// index. One that was interrupted before its record is made by running it again, and finds the files that are right
-// already. With conflicts it is: packs, the state, files, the stat index, the state. One that was interrupted is finished by
+// The order of writes without conflicts is that of a commit and then that of a checkout: packs, of a merge the state, files,
+// the record, the stat index. One that was interrupted before its record is made by running it again, and finds the files
+// that are right already; a merge may be taken back by AbortMerge, too. With conflicts it is: packs, the state, files, the stat index, the state. One that was interrupted is finished by
 // running it again, or taken back by AbortMerge.
 func (r *Repository) combine(ctx context.Context, o combineOptions) (*MergeResult, error) {
 	m := r.settings.startMeter(meterOf(o.operation))
@@ -103,6 +103,7 @@ type combining struct {
 	db     *pack.DB
 	meter  *meter
 	before *mergeState // of the same, interrupted
+	noted  bool        // this one has a note, should it be interrupted
 	index  *worktree.Index
 	ours   *objects.Commit
 }
@@ -144,6 +145,12 @@ func (c *combining) commit(root objects.TreeRef) (*MergeResult, error) {
 	if err != nil {
 		return nil, err
 	}
+	if c.o.operation == "merge" { // a revert or cherry-pick of several commits finds by itself where it was
+		if err := c.repo.keepMerge(c.state(&treeMerge{root: root}, nil)); err != nil {
+			return nil, err
+		}
+		c.noted = true
+	}
 	result, err := c.repo.moveMerged(c.ctx, d, MergeCommit)
 	if result == nil {
 		return nil, err
@@ -153,7 +160,7 @@ func (c *combining) commit(root objects.TreeRef) (*MergeResult, error) {
 
 // over forgets what is known of an operation that was interrupted, once it is complete.
 func (c *combining) over(err error) error {
-	if err != nil || c.before == nil {
+	if err != nil || c.before == nil && !c.noted {
 		return err
 	}
 	return c.repo.forgetMerge()

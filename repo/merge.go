@@ -2,6 +2,7 @@ package repo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"evault/objects"
@@ -188,11 +189,25 @@ func (r *Repository) mergedAlready(ctx context.Context, head objects.ID, o merge
 		HeadAfter: r.refs.View().Head, PacksAdded: o.PacksAdded})
 }
 
-// fastForward moves the branch to a commit that comes after it.
+// fastForward moves the branch to a commit that comes after it. What is to be written is noted first, so that one which was
+// interrupted is finished by running it again, or taken back by AbortMerge.
 func (r *Repository) fastForward(ctx context.Context, head, to objects.ID, commit *objects.Commit, o mergeOptions) (*MergeResult, error) {
 	d := &destination{id: to, commit: commit}
 	d.op = r.advance("merge", head, to, o.What+": fast-forward", o.PacksAdded)
-	return r.moveMerged(ctx, d, MergeFastForward)
+	if head.IsZero() {
+		return r.moveMerged(ctx, d, MergeFastForward)
+	}
+	note := &mergeState{Operation: "merge", What: o.What, Label: o.Label, Writing: true, Ours: head, Theirs: to, Parents: []objects.ID{to},
+		Tree: commit.Root(), Packs: o.PacksAdded}
+	if err := r.keepMerge(note); err != nil {
+		return nil, err
+	}
+	result, err := r.moveMerged(ctx, d, MergeFastForward)
+	var inTheWay *DirtyError
+	if result != nil || errors.As(err, &inTheWay) { // it is done, or nothing was
+		return result, errors.Join(err, r.forgetMerge())
+	}
+	return nil, err
 }
 
 // advance is the operation that moves the branch, or the detached HEAD, to a new commit.
@@ -207,7 +222,7 @@ func (r *Repository) advance(operation string, from, to objects.ID, description 
 
 func (r *Repository) moveMerged(ctx context.Context, d *destination, kind string) (*MergeResult, error) {
 	moved, err := r.moveTo(ctx, d, false, false)
-	if moved == nil {
+	if moved == nil || err != nil && !errors.Is(err, ErrIncomplete) { // HEAD is where it was
 		return nil, err
 	}
 	return &MergeResult{Kind: kind, Commit: d.id, Subject: moved.Subject, Written: moved.Written, Deleted: moved.Deleted,

@@ -473,6 +473,35 @@ func TestMergeCrashes(t *testing.T) {
 			}
 		}
 	}
+	// takenBack proves that a merge which was killed leaves either nothing, or a note by which it is taken back.
+	takenBack := func(name string, disk *memfs.Memory) {
+		t.Helper()
+		d := onMemory(t, disk, settings)
+		err := d.with(ctx, Writing, func(r *Repository) error {
+			s, err := r.inProgress()
+			if err != nil || r.head() == after {
+				return err
+			}
+			if s != nil {
+				if _, err = r.AbortMerge(ctx); err != nil {
+					return err
+				}
+			}
+			if got := readMemory(t, disk, "work/d/b"); got != "1" {
+				return fmt.Errorf("d/b is %q", got)
+			}
+			if s, err := r.inProgress(); err != nil || s != nil {
+				return fmt.Errorf("still in progress: %v, %w", s, err)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatalf("%s: taking it back: %v", name, err)
+		}
+		if got := readMemory(t, disk, "work/w"); got != "work" {
+			t.Fatalf("%s: uncommitted work is %q", name, got)
+		}
+	}
 	every := 4
 	if os.Getenv("EVAULT_PROVE") == "1" {
 		every = 1
@@ -485,6 +514,9 @@ func TestMergeCrashes(t *testing.T) {
 		}
 		count++
 		judge(crash.String(), crash.Open(), len(crash.Marks()) > 0, killed)
+		if killed {
+			takenBack(crash.String(), crash.Open())
+		}
 	}
 	if count < 100 || merged == 0 {
 		t.Errorf("only %d states, %d after the merge", count, merged)
@@ -607,4 +639,78 @@ func TestMergeConflictCrashes(t *testing.T) {
 		t.Errorf("only %d states", count)
 	}
 	t.Logf("%d crash states of a merge with conflicts, 0 lost", count)
+}
+
+// A fast-forward that is killed is finished by the same command, or taken back.
+func TestFastForwardCrashes(t *testing.T) {
+	ctx := t.Context()
+	now := time.Unix(1_700_000_000, 0).UTC()
+	tick := func() time.Time { now = now.Add(30 * time.Millisecond); return now }
+	disk := memfs.New(memfs.Options{Now: tick})
+	for _, dir := range []string{"work", "config", "state"} {
+		if err := disk.Mkdir(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	settings := Settings{Author: "Tester", Label: "here", UserID: -1, Now: tick}
+	d := onMemory(t, disk, settings)
+	if _, err := Init(ctx, d.places, settings, InitOptions{Label: "here"}); err != nil {
+		t.Fatal(err)
+	}
+	d = onMemory(t, disk, settings)
+	do := func(d *diskOf, work func(r *Repository) error) {
+		t.Helper()
+		if err := d.with(ctx, Writing, work); err != nil {
+			t.Fatal(err)
+		}
+	}
+	commit := func(r *Repository) error {
+		_, err := r.Commit(ctx, CommitOptions{All: true, Message: "m"})
+		return err
+	}
+	move := func(o CheckoutOptions) func(*Repository) error {
+		return func(r *Repository) error { _, err := r.Checkout(ctx, o); return err }
+	}
+	merge := func(r *Repository) error { _, err := r.Merge(ctx, MergeOptions{Revision: "other"}); return err }
+	d.write(t, "a", "1")
+	do(d, commit)
+	do(d, move(CheckoutOptions{Create: "other"}))
+	d.write(t, "a", "2")
+	d.write(t, "new", "2")
+	do(d, commit)
+	do(d, move(CheckoutOptions{Revision: "main", Branch: true}))
+	base := disk.Snapshot()
+	disk.Record()
+	do(d, merge)
+	count, noted := 0, 0
+	for crash := range memfs.Crashes(disk.Ops(), base, memfs.CrashOptions{Seed: 9, Subsets: -1, Singles: 1}) {
+		if len(crash.Lost) > 0 || crash.Torn >= 0 {
+			continue
+		}
+		count++
+		again, back := crash.Open(), crash.Open()
+		do(onMemory(t, again, settings), merge)
+		if got := readMemory(t, again, "work/a"); got != "2" {
+			t.Fatalf("%s: again: a is %q", crash.String(), got)
+		}
+		want := "1"
+		do(onMemory(t, back, settings), func(r *Repository) error {
+			if other, _ := r.refs.View().Ref(branchPrefix + "other"); r.head() == other {
+				want = "2"
+			}
+			s, err := r.inProgress()
+			if err != nil || s == nil {
+				return err
+			}
+			noted++
+			_, err = r.AbortMerge(ctx)
+			return err
+		})
+		if got := readMemory(t, back, "work/a"); got != want {
+			t.Fatalf("%s: taken back, a is %q, want %q", crash.String(), got, want)
+		}
+	}
+	if count < 10 || noted == 0 {
+		t.Errorf("only %d states, %d of them in the middle", count, noted)
+	}
 }
