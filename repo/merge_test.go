@@ -533,9 +533,9 @@ func readMemory(t *testing.T, disk *memfs.Memory, name string) string {
 	return string(data)
 }
 
-// TestMergeConflictCrashes kills the process at every instant of a merge with conflicts, and stops the machine: afterwards HEAD
-// has not moved, and the merge is made by running it again, or taken back.
-func TestMergeConflictCrashes(t *testing.T) {
+// beforeConflict gives a disk with two branches that change a file differently, and work that is in no commit.
+func beforeConflict(t *testing.T) (*memfs.Memory, Settings) {
+	t.Helper()
 	now := time.Unix(1_700_000_000, 0).UTC()
 	tick := func() time.Time { now = now.Add(30 * time.Millisecond); return now }
 	disk := memfs.New(memfs.Options{Now: tick})
@@ -579,17 +579,29 @@ func TestMergeConflictCrashes(t *testing.T) {
 	d.write(t, "a", "1\ndeux\n3\n")
 	do(commit)
 	d.write(t, "w", "work")
-	merge := func(r *Repository) error {
-		_, err := r.Merge(ctx, MergeOptions{Revision: "other"})
-		return err
-	}
+	return disk, settings
+}
+
+// conflictInA is what the merge of such a disk makes of the file a.
+const conflictInA = "1\n<<<<<<< HEAD\ndeux\n=======\nzwei\n>>>>>>> other\n3\n"
+
+func mergeOther(r *Repository) error {
+	_, err := r.Merge(context.Background(), MergeOptions{Revision: "other"})
+	return err
+}
+
+// TestMergeConflictCrashes kills the process at every instant of a merge with conflicts, and stops the machine: afterwards HEAD
+// has not moved, and the merge is made by running it again, or taken back.
+func TestMergeConflictCrashes(t *testing.T) {
+	ctx := t.Context()
+	disk, settings := beforeConflict(t)
+	d := onMemory(t, disk, settings)
 	base := disk.Snapshot()
 	disk.Record()
 	var conflict *MergeConflictError
-	if err := d.with(ctx, Writing, merge); !errors.As(err, &conflict) {
+	if err := d.with(ctx, Writing, mergeOther); !errors.As(err, &conflict) {
 		t.Fatal(err)
 	}
-	const merged = "1\n<<<<<<< HEAD\ndeux\n=======\nzwei\n>>>>>>> other\n3\n"
 	count := 0
 	for crash := range memfs.Crashes(disk.Ops(), base, memfs.CrashOptions{Seed: 7, Subsets: -1, Singles: 1}) {
 		if len(crash.Lost) > 0 || crash.Torn >= 0 {
@@ -599,12 +611,12 @@ func TestMergeConflictCrashes(t *testing.T) {
 		for _, again := range []bool{true, false} {
 			disk := crash.Open()
 			d := onMemory(t, disk, settings)
-			err := d.with(ctx, Writing, merge)
+			err := d.with(ctx, Writing, mergeOther)
 			var waiting *InProgressError
 			if !errors.As(err, &conflict) && !errors.As(err, &waiting) {
 				t.Fatalf("%s: again: %v", crash.String(), err)
 			}
-			want := merged
+			want := conflictInA
 			if !again {
 				want = "1\ndeux\n3\n"
 				if err := d.with(ctx, Writing, func(r *Repository) error { _, err := r.AbortMerge(ctx); return err }); err != nil {
