@@ -129,7 +129,7 @@ func (v *openVault) diffArguments(cmd *cobra.Command, args []string, r *repo.Dif
 		if err == nil {
 			err = fmt.Errorf("%w %q", repo.ErrUnknownRevision, unknown[0])
 		}
-		return fmt.Errorf("%w (a path that is not on disk goes behind --)", err)
+		return orPath(err)
 	}
 	if err := v.diffRevisions(cmd, revisions, r); err != nil {
 		return err
@@ -137,6 +137,14 @@ func (v *openVault) diffArguments(cmd *cobra.Command, args []string, r *repo.Dif
 	var err error
 	r.Paths, err = v.args(args)
 	return err
+}
+
+// orPath explains that what is no revision may have been meant as a path. A list of candidates says enough.
+func orPath(err error) error {
+	if strings.Contains(err.Error(), "\n") {
+		return err
+	}
+	return fmt.Errorf("%w (a path that is not on disk goes behind --)", err)
 }
 
 // isRevision says whether an argument is one, or two with dots between.

@@ -167,7 +167,7 @@ func (v *openVault) splitRevisions(ctx context.Context, args []string, dash int,
 				if unknown[0] != arg {
 					err = fmt.Errorf("%w %q", repo.ErrUnknownRevision, unknown[0])
 				}
-				return fmt.Errorf("%w (a path that is not on disk goes behind --)", err)
+				return orPath(err)
 			}
 			revisions, paths = args[:i], args[i:]
 			break

@@ -98,7 +98,7 @@ func (r *Repository) deletable(ctx context.Context, name string, gone []string, 
 	id, ok := view.Ref(branchPrefix + name)
 	switch {
 	case !ok:
-		return id, fmt.Errorf("%w: no branch %q%s", ErrUnknownRevision, name, r.suggest(name))
+		return id, r.noBranch(name)
 	case view.Head.Branch == name:
 		return id, conflictf("branch %q is the current one: switch to another first", name)
 	case force:
@@ -152,7 +152,7 @@ func (r *Repository) RenameBranch(ctx context.Context, old, name string, force b
 	id, ok := view.Ref(branchPrefix + old)
 	unborn := !ok && view.Head.Branch == old
 	if !ok && !unborn {
-		return fmt.Errorf("%w: no branch %q%s", ErrUnknownRevision, old, r.suggest(old))
+		return r.noBranch(old)
 	}
 	replaced, exists := view.Ref(branchPrefix + name)
 	keptThere, conflict := r.kept(name)
@@ -190,4 +190,12 @@ func moved(prefix, old, name string, id, replaced objects.ID) []refs.Change {
 		out = append(out, refs.Change{Name: prefix + name, Old: replaced, New: id})
 	}
 	return out
+}
+
+// noBranch says that there is no branch of a name here, though a remote may have one.
+func (r *Repository) noBranch(name string) error {
+	if _, ok := r.refs.View().Ref(trackingPrefix + name); ok {
+		return fmt.Errorf("%w: no branch %q here: it is what a remote had, and a fetch brings it up to date", ErrUnknownRevision, name)
+	}
+	return fmt.Errorf("%w: no branch %q%s", ErrUnknownRevision, name, r.suggest(name))
 }
