@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -432,4 +433,30 @@ func modelDirs(files map[string]string) map[string]bool {
 		}
 	}
 	return dirs
+}
+
+// A commit that the history index gives leads on to its tree: who reads on must find the vault's objects open.
+func TestCommitsOfTheIndexLeadToTheirTrees(t *testing.T) {
+	g := newRig(t)
+	g.write("d/a", "1")
+	g.commit("first")
+	for name, read := range map[string]func(context.Context, *Repository) error{
+		"cat": func(ctx context.Context, r *Repository) error { return r.Cat(ctx, "HEAD", "d/a", io.Discard) },
+		"restore": func(ctx context.Context, r *Repository) error {
+			_, err := r.Restore(ctx, RestoreOptions{DryRun: true, Paths: []string{"d"}})
+			return err
+		},
+		"diff": func(ctx context.Context, r *Repository) error {
+			return r.Diff(ctx, DiffOptions{From: "HEAD", To: "HEAD", Content: true}, func(*FileDiff) error { return nil })
+		},
+	} {
+		g.with(ReadOnly, func(ctx context.Context, r *Repository) {
+			if _, err := r.history(ctx); err != nil {
+				t.Fatal(err)
+			}
+			if err := read(ctx, r); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		})
+	}
 }

@@ -324,7 +324,8 @@ func (r *Repository) head() objects.ID {
 func (r *Repository) loadCommit(ctx context.Context, id objects.ID) (*objects.Commit, error) {
 	if r.hist != nil {
 		if c, ok := r.hist.commit(id); ok {
-			return c, nil
+			_, err := r.database() // who has a commit goes on to its tree
+			return c, err
 		}
 	}
 	_, c, err := r.readCommit(ctx, id)
