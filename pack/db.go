@@ -19,10 +19,10 @@ type Options struct {
 	Store      vfs.FS      // the store, with packs/, incoming/ and damaged/ in it
 	Local      vfs.FS      // what is never replicated, with the index in objects/
 	Vault      *keys.Vault // opens and seals; must outlive the database
-	CacheBytes int64       // opened frames kept for reading, in bytes; 0 means 48 MiB
+	CacheBytes int64       // opened frames kept for reading, in bytes; 0 means 72 MiB
 }
 
-const defaultCache = 48 << 20
+const defaultCache = 72 << 20
 
 // DB is the object database over the packs of one store. It satisfies [objects.Source] and [objects.ChunkSource].
 //

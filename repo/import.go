@@ -103,9 +103,9 @@ func (r *Repository) startImport(ctx context.Context, o *ImportOptions, meter *m
 	}
 	i := &importing{repo: r, o: o, history: history, meter: meter, session: db.NewSession(pack.SessionOptions{}),
 		result: &ImportResult{Notes: history.notes(o)}}
-	frames := i.session.NewFrames()
-	i.maker = &commitMaker{repo: r, o: o, history: history, sink: frames, report: newImportReport(),
-		file: meta, trees: treeWriter{sink: frames, folder: meta},
+	sink := &orderedSink{order: newPathOrder(i.session, r.workers()), hasher: r.vault.NewHasher()}
+	i.maker = &commitMaker{repo: r, o: o, history: history, sink: sink, report: newImportReport(),
+		file: meta, trees: treeWriter{sink: sink, folder: meta},
 		byMark: map[fastexport.Mark]*imported{}, byID: map[gitID]*imported{}, targets: map[*importBlob]string{}}
 	i.maker.file.Type, i.maker.file.Mode = objects.TypeFile, 0o644
 	i.maker.trees.folder.Type, i.maker.trees.folder.Mode = objects.TypeDirectory, 0o755
@@ -137,6 +137,9 @@ func (i *importing) run(ctx context.Context) error {
 	}
 	m := newRefMaker(i.maker, tags)
 	if err := errors.Join(m.run(), m.twice()); err != nil {
+		return err
+	}
+	if err := i.maker.sink.order.write(); err != nil {
 		return err
 	}
 	report := i.maker.report

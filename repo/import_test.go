@@ -1,6 +1,7 @@
 package repo
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -78,6 +79,8 @@ func (s mapSink) Put(kind objects.Kind, data []byte) (objects.ID, error) {
 	s[id] = slices.Clone(data)
 	return id, nil
 }
+
+func (s mapSink) place(string) {}
 
 func (s mapSink) Get(_ context.Context, id objects.ID, _ objects.Kind) ([]byte, error) {
 	data, ok := s[id]
@@ -262,5 +265,43 @@ func TestContradictoryImports(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// What waits is written with commits first and then as a walk meets it, each path in the order of history.
+func TestOrderOfWaitingObjects(t *testing.T) {
+	var list []waitingObject
+	for i, p := range []string{"b", "a-b/x", "a/x", "a/x", "a", "", "a.c"} {
+		list = append(list, waitingObject{kind: objects.KindTree, path: orderPath(p), data: []byte{byte(i)}})
+	}
+	list = append(list, waitingObject{kind: objects.KindCommit, data: []byte{9}})
+	slices.SortStableFunc(list, compareWaiting)
+	var got []byte
+	for _, w := range list {
+		got = append(got, w.data...)
+	}
+	if want := []byte{9, 5, 4, 2, 3, 1, 6, 0}; !bytes.Equal(got, want) {
+		t.Fatalf("order %v, want %v", got, want)
+	}
+}
+
+// Pieces of an arena do not overlap, and come again after a reset.
+func TestArena(t *testing.T) {
+	var a arena
+	for range 2 {
+		var pieces [][]byte
+		for i := range 300 {
+			p := a.alloc(i * 1000)
+			for k := range p {
+				p[k] = byte(i)
+			}
+			pieces = append(pieces, p)
+		}
+		for i, p := range pieces {
+			if len(p) != i*1000 || bytes.Count(p, []byte{byte(i)}) != len(p) {
+				t.Fatalf("piece %d was overwritten", i)
+			}
+		}
+		a.reset()
 	}
 }

@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sync"
 
 	"evault/internal/fastexport"
+	"evault/keys"
 	"evault/objects"
 	"evault/pack"
 	"evault/worktree"
@@ -20,6 +20,7 @@ type importBlob struct {
 	size     uint64
 	content  objects.Content
 	done     chan struct{}
+	held     *heldBlob // as long as it is in no frame; the reading goroutine's
 }
 
 // wait waits until a blob is stored.
@@ -35,31 +36,43 @@ func (b *importBlob) wait(ctx context.Context) error {
 	}
 }
 
-// blobBatch is some contents, one after the other, that are stored together.
+// heldBlob is a small content that waits to be put in order.
+type heldBlob struct {
+	blob    *importBlob
+	data    []byte
+	path    string          // of the first commit that names it; empty: none yet
+	objects []waitingObject // what it consists of, once blob.done is closed
+}
+
+// blobBatch is some contents that are looked at together.
 type blobBatch struct {
-	data  []byte
-	blobs []*importBlob
+	blobs []*heldBlob
+	bytes int
 	done  chan struct{}
 }
 
 func newBlobBatch() *blobBatch { return &blobBatch{done: make(chan struct{})} }
 
 // blobStore turns contents into chunks and file lists, exactly as a commit of the same files does. Small ones are gathered
-// into batches that several goroutines store; what is added is known by its importBlob, in the order of the stream.
+// into batches of which several goroutines compute the IDs, and wait in memory until there are enough of them to be put into
+// frames in the order of their paths. What is added is known by its importBlob, in the order of the stream.
 type blobStore struct {
 	ctx     context.Context
-	session *pack.Session
 	chunker *objects.Chunker
+	hasher  func() *keys.Hasher
 	batch   *blobBatch
 	jobs    chan *blobBatch
-	spare   sync.Pool // of *blobBatch: their memory
-	frames  *pack.Frames
+	held    []*blobBatch // handed out, and in no frame
+	bytes   int          // of all held contents
+	order   *pathOrder
+	frames  *pack.Frames // for what is too long to wait
 	list    *objects.FileListBuilder
 	buf     []byte
 }
 
-func newBlobStore(ctx context.Context, session *pack.Session, chunker *objects.Chunker) *blobStore {
-	s := &blobStore{ctx: ctx, session: session, chunker: chunker, batch: newBlobBatch(), jobs: make(chan *blobBatch, 2)}
+func (r *Repository) newBlobStore(ctx context.Context, session *pack.Session) *blobStore {
+	s := &blobStore{ctx: ctx, chunker: objects.NewChunker(r.vault.ChunkerKey()), hasher: r.vault.NewHasher,
+		batch: newBlobBatch(), jobs: make(chan *blobBatch, 2), order: newPathOrder(session, r.workers())}
 	s.frames = session.NewFrames()
 	s.list = objects.NewFileListBuilder(s.frames)
 	return s
@@ -74,20 +87,33 @@ func (s *blobStore) add(b *fastexport.Blob) (*importBlob, error) {
 	if b.Size > worktree.SmallFile {
 		return out, s.stream(b.Data, out)
 	}
-	at := len(s.batch.data)
-	s.batch.data = append(s.batch.data, make([]byte, b.Size)...)
-	if _, err := io.ReadFull(b.Data, s.batch.data[at:]); err != nil {
+	if s.bytes >= contentsWaiting*5/4 { // a commit with more contents than may wait: they come in the order of their paths
+		if err := s.write(); err != nil {
+			return nil, err
+		}
+	}
+	out.held = &heldBlob{blob: out, data: s.order.memory.alloc(int(b.Size))}
+	if _, err := io.ReadFull(b.Data, out.held.data); err != nil {
 		return nil, err
 	}
 	out.done = s.batch.done
-	s.batch.blobs = append(s.batch.blobs, out)
-	if len(s.batch.data) >= batchBytes || len(s.batch.blobs) == batchFiles {
+	s.batch.blobs = append(s.batch.blobs, out.held)
+	s.batch.bytes += len(out.held.data)
+	s.bytes += len(out.held.data)
+	if s.batch.bytes >= batchBytes || len(s.batch.blobs) == batchFiles {
 		return out, s.flush()
 	}
 	return out, nil
 }
 
-// flush hands the batch to who stores it.
+// named notes under which path a commit has a content.
+func (s *blobStore) named(b *importBlob, path string) {
+	if b.held != nil && b.held.path == "" {
+		b.held.path = orderPath(path)
+	}
+}
+
+// flush hands the batch to who computes the IDs.
 func (s *blobStore) flush() error {
 	if len(s.batch.blobs) == 0 {
 		return nil
@@ -97,28 +123,58 @@ func (s *blobStore) flush() error {
 	case <-s.ctx.Done():
 		return context.Cause(s.ctx)
 	}
+	s.held = append(s.held, s.batch)
 	s.batch = newBlobBatch()
-	if old, ok := s.spare.Get().(*blobBatch); ok {
-		s.batch.data, s.batch.blobs = old.data[:0], old.blobs[:0]
-	}
 	return nil
 }
 
-// work stores batches until there are no more.
-func (s *blobStore) work() error {
-	frames := s.session.NewFrames()
-	reader := worktree.NewFileReader(s.chunker, nil, frames)
-	for batch := range s.jobs {
-		at := uint64(0)
+// enough puts what is held into frames if it is enough. It is called between commits, when all paths are known.
+func (s *blobStore) enough() error {
+	if s.bytes < contentsWaiting {
+		return nil
+	}
+	return s.write()
+}
+
+// write puts all that is held into frames. Contents that no commit has named yet come last, in the order of the stream.
+func (s *blobStore) write() error {
+	if err := s.flush(); err != nil {
+		return err
+	}
+	for _, batch := range s.held {
+		select {
+		case <-batch.done:
+		case <-s.ctx.Done():
+			return context.Cause(s.ctx)
+		}
 		for _, b := range batch.blobs {
-			if err := reader.Bytes(batch.data[at:at+b.size], &b.content); err != nil {
-				return fmt.Errorf("storing blob %s: %w", b.original, err)
+			b.blob.held = nil
+			for _, o := range b.objects {
+				if o.path = b.path; o.path == "" {
+					o.path = "\xff"
+				}
+				s.order.add(o)
 			}
-			at += b.size
+		}
+	}
+	clear(s.held)
+	s.held, s.bytes = s.held[:0], 0
+	return s.order.write()
+}
+
+// work computes IDs of batches until there are no more.
+func (s *blobStore) work() error {
+	sink := &foundSink{hasher: s.hasher()}
+	reader := worktree.NewFileReader(s.chunker, nil, sink)
+	for batch := range s.jobs {
+		for _, b := range batch.blobs {
+			sink.found = nil
+			if err := reader.Bytes(b.data, &b.blob.content); err != nil {
+				return fmt.Errorf("storing blob %s: %w", b.blob.original, err)
+			}
+			b.objects = sink.found
 		}
 		close(batch.done)
-		clear(batch.blobs)
-		s.spare.Put(batch)
 	}
 	return nil
 }

@@ -30,7 +30,7 @@ type commitMaker struct {
 	repo    *Repository
 	o       *ImportOptions
 	history *gitHistory
-	sink    objects.Sink
+	sink    *orderedSink
 	trees   treeWriter
 	file    objects.Entry // what every file's entry has in common
 	byMark  map[fastexport.Mark]*imported
@@ -325,6 +325,7 @@ func (m *commitMaker) put(c *objects.Commit, parents []objects.ID, generations [
 	if err != nil {
 		return objects.ID{}, 0, err
 	}
+	m.sink.place("")
 	id, err := m.sink.Put(objects.KindCommit, data)
 	return id, c.Generation, err
 }

@@ -9,17 +9,19 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"evault/internal/fastexport"
-	"evault/objects"
 	"evault/pack"
 )
 
 // How history flows through an import. Memory is bounded by what is under way, besides one number of 32 bytes for each
 // content and commit.
 //
-//	git fast-export --> reader --> contents, in batches --> as many goroutines as there are processors: chunks
+//	git fast-export --> reader --> contents, in batches --> as many goroutines as there are processors: chunks, IDs
 //	                      |                                          |
 //	                      +-----> commits, in order --> maker <------+   waits for the contents that a commit names:
 //	                                                                     trees, commits
+//
+// Reader and maker each keep what is new in memory until it is a batch of some MiB, and put that into frames in the order of
+// paths (pathOrder), on as many goroutines as there are processors.
 //
 // All goes into one session, so that nothing is visible before all of it is durable.
 type importStream struct {
@@ -44,7 +46,7 @@ func (r *Repository) readHistory(ctx context.Context, session *pack.Session, m *
 	group, ctx := errgroup.WithContext(ctx)
 	m.ctx = ctx
 	s := &importStream{
-		blobs:  newBlobStore(ctx, session, objects.NewChunker(r.vault.ChunkerKey())),
+		blobs:  r.newBlobStore(ctx, session),
 		byMark: map[fastexport.Mark]*importBlob{}, commits: make(chan *importCommit, commitsAhead),
 	}
 	for range r.workers() {
@@ -79,7 +81,7 @@ func (s *importStream) read(ctx context.Context, stream io.Reader) error {
 	for {
 		c, err := in.Next()
 		if err == io.EOF {
-			return s.blobs.flush()
+			return s.blobs.write()
 		}
 		if ctx.Err() != nil { // git was ended because something else failed: that is the reason
 			return context.Cause(ctx)
@@ -118,6 +120,10 @@ func (s *importStream) commit(ctx context.Context, c *fastexport.Commit) error {
 		if out.blobs[i] = s.byMark[change.Mark]; out.blobs[i] == nil {
 			return fmt.Errorf("commit %s: %w: :%d was no content", c.Original, fastexport.ErrSyntax, change.Mark)
 		}
+		s.blobs.named(out.blobs[i], change.Path)
+	}
+	if err := s.blobs.enough(); err != nil {
+		return err
 	}
 	if s.waiting++; s.waiting >= commitsAhead/2 {
 		if err := s.blobs.flush(); err != nil {

@@ -144,7 +144,7 @@ func (t *importTree) clear() {
 
 // treeWriter makes objects of trees. It keeps one builder for each depth.
 type treeWriter struct {
-	sink     objects.Sink
+	sink     placedSink
 	builders []*objects.TreeBuilder
 	folder   objects.Entry // what every folder's entry has in common
 }
@@ -152,10 +152,10 @@ type treeWriter struct {
 // write stores what has changed, and gives the root. A folder in which something changed has the time of the commit.
 func (w *treeWriter) write(t *importTree, when objects.Time) (objects.TreeRef, error) {
 	w.folder.Mtime = when
-	return w.writeFolder(t.root, 0)
+	return w.writeFolder(t.root, "", 0)
 }
 
-func (w *treeWriter) writeFolder(f *importFolder, depth int) (objects.TreeRef, error) {
+func (w *treeWriter) writeFolder(f *importFolder, path string, depth int) (objects.TreeRef, error) {
 	if !f.changed {
 		return f.ref, nil
 	}
@@ -164,7 +164,7 @@ func (w *treeWriter) writeFolder(f *importFolder, depth int) (objects.TreeRef, e
 		if e.folder == nil || e.raw != nil {
 			continue
 		}
-		ref, err := w.writeFolder(e.folder, depth+1)
+		ref, err := w.writeFolder(e.folder, strings.TrimPrefix(path+"/"+e.name, "/"), depth+1)
 		if err != nil {
 			return ref, err
 		}
@@ -179,6 +179,7 @@ func (w *treeWriter) writeFolder(f *importFolder, depth int) (objects.TreeRef, e
 	}
 	b := w.builders[depth]
 	b.Reset()
+	w.sink.place(path)
 	for i := range f.entries {
 		e := &f.entries[i]
 		entries, bytes := uint64(0), e.size
