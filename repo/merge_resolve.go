@@ -108,7 +108,12 @@ func (l *resolution) resolved(c *Conflict) (bool, error) {
 		}
 	}
 	there, same, err := l.compare(c.Path, c.Written)
-	return there && !same, err
+	if err != nil || !there || same {
+		return false, err
+	}
+	// It may be that the merge could not write the file: then our side is still there, and nobody has chosen it.
+	_, ours, err := l.compare(c.Path, c.Ours)
+	return !ours, err
 }
 
 // marked reports whether a file holds conflict markers.
