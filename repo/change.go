@@ -63,7 +63,13 @@ func (r *Repository) Changes(ctx context.Context, a, b objects.ID, paths []strin
 	if err != nil {
 		return nil, err
 	}
-	d := treeDiff{src: db, paths: paths, each: func(c Change) error { out = append(out, c); return nil }}
+	d := treeDiff{src: db, paths: paths, each: func(c Change) error {
+		if len(out) >= maxDiffPaths {
+			return errDiffTooLarge
+		}
+		out = append(out, c)
+		return nil
+	}}
 	return out, d.trees(ctx, "", oldTree, newTree)
 }
 

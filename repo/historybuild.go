@@ -88,7 +88,7 @@ func (h *history) take(ctx context.Context, fresh []newCommit) error {
 	if err != nil {
 		return err
 	}
-	trees := make(map[objects.ID]objects.ID, len(fresh))
+	trees := make(map[objects.ID]objects.TreeRef, len(fresh))
 	var b historyindex.Builder
 	d := historyDiff{ctx: ctx, src: db}
 	for _, f := range fresh {
@@ -99,7 +99,7 @@ func (h *history) take(ctx context.Context, fresh []newCommit) error {
 		if err := d.add(&b, f, parent); err != nil {
 			return cmp.Or(h.flush(ctx, &b), err) // what came before it is complete, and is kept
 		}
-		trees[f.id] = f.commit.Tree
+		trees[f.id] = f.commit.Root()
 		if b.Bytes() > historyBatch {
 			if err := h.flush(ctx, &b); err != nil {
 				return err
@@ -117,9 +117,8 @@ func (h *history) flush(ctx context.Context, b *historyindex.Builder) error {
 }
 
 // add compares a commit's tree with that of its first parent and adds both to a segment.
-func (d *historyDiff) add(b *historyindex.Builder, f newCommit, parent objects.ID) error {
-	d.found = d.found[:0]
-	if err := d.trees("", parent, f.commit.Tree, 0); err != nil {
+func (d *historyDiff) add(b *historyindex.Builder, f newCommit, parent objects.TreeRef) error {
+	if err := d.compare(parent, f.commit.Root()); err != nil {
 		return fmt.Errorf("commit %s: %w", f.id.Short(), err)
 	}
 	c := historyindex.Commit{ID: f.id, Generation: f.commit.Generation, Sec: f.commit.Time.Sec, Nsec: f.commit.Time.Nsec, Data: f.data}
@@ -134,22 +133,50 @@ func (d *historyDiff) add(b *historyindex.Builder, f newCommit, parent objects.I
 	return nil
 }
 
+// maxHistoryTouches is how many changed paths of one commit the index takes, at about 150 bytes of memory each. A commit with
+// more is not in the index, and history is read without it.
+const maxHistoryTouches = 8 << 20
+
+// compare finds what differs between two trees. A tree of few nodes can spell out more paths than any machine can list, so
+// that no more are taken than the trees say they have, and none are looked for where that is too many.
+func (d *historyDiff) compare(was, is objects.TreeRef) error {
+	d.found = d.found[:0]
+	d.room = int(min(was.Entries+is.Entries, maxHistoryTouches))
+	more, fewer := max(was.Entries, is.Entries), min(was.Entries, is.Entries)
+	if more-fewer > maxHistoryTouches {
+		return fmt.Errorf("%w: %d entries more or less than before", objects.ErrLimit, more-fewer)
+	}
+	return d.trees("", was.ID, is.ID, 0)
+}
+
+// note takes one changed path.
+func (d *historyDiff) note(full string, t historyTouch) error {
+	if len(d.found) >= d.room {
+		if d.room < maxHistoryTouches {
+			return fmt.Errorf("%w: the trees hold more than the %d entries that they say", ErrDamaged, d.room)
+		}
+		return fmt.Errorf("%w: more than %d changed paths", objects.ErrLimit, maxHistoryTouches)
+	}
+	d.found = append(d.found, foundTouch{full, t})
+	return nil
+}
+
 // firstParentTree gives the root tree of a commit's first parent, as the vault has it; zero if it has none.
-func (r *Repository) firstParentTree(ctx context.Context, c *objects.Commit) (objects.ID, error) {
+func (r *Repository) firstParentTree(ctx context.Context, c *objects.Commit) (objects.TreeRef, error) {
 	if len(c.Parents) == 0 {
-		return objects.ID{}, nil
+		return objects.TreeRef{}, nil
 	}
 	_, parent, err := r.readCommit(ctx, c.Parents[0])
 	if err != nil {
-		return objects.ID{}, err
+		return objects.TreeRef{}, err
 	}
-	return parent.Tree, nil
+	return parent.Root(), nil
 }
 
 // firstTree gives the root tree of a commit's first parent; zero if it has none.
-func (h *history) firstTree(c *objects.Commit, fresh map[objects.ID]objects.ID) (objects.ID, error) {
+func (h *history) firstTree(c *objects.Commit, fresh map[objects.ID]objects.TreeRef) (objects.TreeRef, error) {
 	if len(c.Parents) == 0 {
-		return objects.ID{}, nil
+		return objects.TreeRef{}, nil
 	}
 	if tree, ok := fresh[c.Parents[0]]; ok {
 		return tree, nil
@@ -157,9 +184,9 @@ func (h *history) firstTree(c *objects.Commit, fresh map[objects.ID]objects.ID) 
 	n, _ := h.number(c.Parents[0])
 	parent, err := h.at(n)
 	if err != nil {
-		return objects.ID{}, err
+		return objects.TreeRef{}, err
 	}
-	return parent.Tree, nil
+	return parent.Root(), nil
 }
 
 // foundTouch is a change of a path.
@@ -173,6 +200,7 @@ type historyDiff struct {
 	ctx   context.Context
 	src   objects.Source
 	found []foundTouch
+	room  int // for so many
 	buf   []byte
 }
 
@@ -245,7 +273,9 @@ func (d *historyDiff) pair(dir string, was, is *objects.Entry, depth int) error 
 		return fmt.Errorf("%w: a path of %d bytes", ErrDamaged, len(full))
 	}
 	if c, changed := compareEntries(full, was, is); changed {
-		d.found = append(d.found, foundTouch{full, d.touch(full, &c, was, is)})
+		if err := d.note(full, d.touch(full, &c, was, is)); err != nil {
+			return err
+		}
 	}
 	if oldTree == newTree {
 		return nil
