@@ -324,8 +324,14 @@ func (r *Repository) head() objects.ID {
 func (r *Repository) loadCommit(ctx context.Context, id objects.ID) (*objects.Commit, error) {
 	if r.hist != nil {
 		if c, ok := r.hist.commit(id); ok {
-			_, err := r.database() // who has a commit goes on to its tree
-			return c, err
+			db, err := r.database() // who has a commit goes on to its tree
+			if err != nil {
+				return nil, err
+			}
+			// The index remembers commits that the vault has lost: history may show them, and nothing may build on them.
+			if _, here := db.Locate(id); here {
+				return c, nil
+			}
 		}
 	}
 	_, c, err := r.readCommit(ctx, id)
