@@ -1,7 +1,6 @@
 package repo
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -126,15 +125,11 @@ func (h *history) holdsLately(wanted []objects.ID) error {
 
 // withFile opens the file of a segment for a while.
 func (h *history) withFile(s *historySegment, do func(*historyindex.Segment) error) error {
-	sealer, err := h.repo.vault.LocalSealer(historyPurpose)
-	if err != nil {
-		return err
-	}
 	file, err := h.repo.local.OpenHandle(path.Join(historyDir, historyName(s.from, s.to)), os.O_RDONLY, 0)
 	if err != nil {
 		return err
 	}
-	index, err := historyindex.Open(file, s.size, sealer, &h.codec)
+	index, err := h.readSegment(file, s.size)
 	if err == nil {
 		err = do(index)
 	}
@@ -143,15 +138,11 @@ func (h *history) withFile(s *historySegment, do func(*historyindex.Segment) err
 
 // appendFile writes a segment behind the others, none of which is open. The lock is held.
 func (h *history) appendFile(b *historyindex.Builder) error {
-	sealer, err := h.repo.vault.LocalSealer(historyPurpose)
+	data, err := h.encodeSegment(b)
 	if err != nil {
 		return err
 	}
-	var data bytes.Buffer
-	if err := b.Write(&data, sealer, &h.codec); err != nil {
-		return err
-	}
 	next := h.segments[len(h.segments)-1].to + 1
-	s := &historySegment{from: next, to: next, size: int64(data.Len())}
-	return h.publish(h.ctx, s, data.Bytes())
+	s := &historySegment{from: next, to: next, size: int64(len(data))}
+	return h.publish(h.ctx, s, data)
 }

@@ -159,41 +159,51 @@ func (h *history) openSegment(s *historySegment) error {
 	return h.openIndex(s, file)
 }
 
-func (h *history) openIndex(s *historySegment, from io.ReaderAt) error {
-	sealer, err := h.repo.vault.LocalSealer(historyPurpose)
-	if err != nil {
-		return err
-	}
-	if s.index, err = historyindex.Open(from, s.size, sealer, &h.codec); err != nil {
+func (h *history) openIndex(s *historySegment, from io.ReaderAt) (err error) {
+	if s.index, err = h.readSegment(from, s.size); err != nil {
 		return err
 	}
 	return h.addSegment(s)
 }
 
+// encodeSegment gives the bytes of a new segment's file.
+func (h *history) encodeSegment(b *historyindex.Builder) ([]byte, error) {
+	sealer, err := h.repo.vault.LocalSealer(historyPurpose)
+	if err != nil {
+		return nil, err
+	}
+	var data bytes.Buffer
+	err = b.Write(&data, sealer, &h.codec)
+	return data.Bytes(), err
+}
+
+// readSegment opens the bytes of a segment's file.
+func (h *history) readSegment(from io.ReaderAt, size int64) (*historyindex.Segment, error) {
+	sealer, err := h.repo.vault.LocalSealer(historyPurpose)
+	if err != nil {
+		return nil, err
+	}
+	return historyindex.Open(from, size, sealer, &h.codec)
+}
+
 // append takes a new segment in: as a file if the lock is, or can be, held and nobody else has added to the index since it
 // was opened, in memory otherwise.
 func (h *history) append(ctx context.Context, b *historyindex.Builder) error {
-	sealer, err := h.repo.vault.LocalSealer(historyPurpose)
+	data, err := h.encodeSegment(b)
 	if err != nil {
 		return err
 	}
-	var data bytes.Buffer
-	if err := b.Write(&data, sealer, &h.codec); err != nil {
-		return err
-	}
-	s := &historySegment{from: 1, size: int64(data.Len())}
+	s := &historySegment{from: 1, size: int64(len(data))}
 	if n := len(h.segments); n > 0 {
 		s.from = h.segments[n-1].to + 1
 	}
 	s.to = s.from
-	var written error
 	if n := len(h.segments); n == 0 || h.segments[n-1].file != nil || h.segments[n-1].written {
-		written = h.publish(ctx, s, data.Bytes())
+		if err := h.publish(ctx, s, data); err != nil {
+			h.repo.notes = append(h.repo.notes, fmt.Sprintf("the history index could not be written: %v", err))
+		}
 	}
-	if err := written; err != nil {
-		h.repo.notes = append(h.repo.notes, fmt.Sprintf("the history index could not be written: %v", err))
-	}
-	return h.openIndex(s, bytes.NewReader(data.Bytes()))
+	return h.openIndex(s, bytes.NewReader(data))
 }
 
 // publish writes a segment, if it may, and joins small ones. It is an optimisation: what goes wrong costs time only.

@@ -69,7 +69,7 @@ func (h *history) merge(row []*historySegment) error {
 			return err
 		}
 		closers = append(closers, file)
-		index, err := historyindex.Open(file, s.size, sealer, &h.codec)
+		index, err := h.readSegment(file, s.size)
 		if err != nil {
 			return err
 		}

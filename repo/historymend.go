@@ -41,19 +41,15 @@ func (h *history) mend(s *historySegment, why error) error {
 
 // replace gives a segment other contents, in memory, and if that may be written on disk too.
 func (h *history) replace(s *historySegment, b *historyindex.Builder) error {
-	sealer, err := h.repo.vault.LocalSealer(historyPurpose)
+	data, err := h.encodeSegment(b)
 	if err != nil {
 		return err
 	}
-	var data bytes.Buffer
-	if err := b.Write(&data, sealer, &h.codec); err != nil {
-		return err
-	}
-	fresh, err := historyindex.Open(bytes.NewReader(data.Bytes()), int64(data.Len()), sealer, &h.codec)
+	fresh, err := h.readSegment(bytes.NewReader(data), int64(len(data)))
 	if err != nil {
 		return err
 	}
-	s.index, s.size = fresh, int64(data.Len())
+	s.index, s.size = fresh, int64(len(data))
 	if s.file == nil {
 		return nil
 	}
@@ -65,7 +61,7 @@ func (h *history) replace(s *historySegment, b *historyindex.Builder) error {
 		}
 		defer held.Close()
 	}
-	err = errors.Join(err, h.writeSegment(historyName(s.from, s.to), func(w io.Writer) error { _, err := w.Write(data.Bytes()); return err }))
+	err = errors.Join(err, h.writeSegment(historyName(s.from, s.to), func(w io.Writer) error { _, err := w.Write(data); return err }))
 	if err != nil {
 		h.repo.notes = append(h.repo.notes, fmt.Sprintf("the history index could not be written: %v", err))
 	}
