@@ -1,6 +1,7 @@
 package repo
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"iter"
@@ -96,58 +97,73 @@ type treeDiff struct {
 	visited int
 }
 
-// entryStream gives the entries of one folder in order. The entry is valid until the next call.
-type entryStream func() (*objects.Entry, error, bool)
+// rawEntry is an entry with its encoding.
+type rawEntry struct {
+	entry *objects.Entry
+	raw   []byte
+}
 
-func streamDir(ctx context.Context, src objects.Source, tree objects.ID) (entryStream, func()) {
+// pullDir gives the entries of a folder one after the other; zero is a folder of none. An entry is good until the next.
+func pullDir(ctx context.Context, src objects.Source, tree objects.ID) (func() (rawEntry, error, bool), func()) {
 	if tree.IsZero() {
-		return func() (*objects.Entry, error, bool) { return nil, nil, false }, func() {}
+		return func() (rawEntry, error, bool) { return rawEntry{}, nil, false }, func() {}
 	}
-	seq := func(yield func(*objects.Entry, error) bool) {
-		err := objects.ReadDir(ctx, src, tree, func(e *objects.Entry, _ []byte) error {
-			if !yield(e, nil) {
+	return iter.Pull2(func(yield func(rawEntry, error) bool) {
+		err := objects.ReadDir(ctx, src, tree, func(e *objects.Entry, raw []byte) error {
+			if !yield(rawEntry{e, raw}, nil) {
 				return errStop
 			}
 			return nil
 		})
 		if err != nil && err != errStop {
-			yield(nil, err)
+			yield(rawEntry{}, err)
 		}
-	}
-	next, stop := iter.Pull2(seq)
-	return next, stop
+	})
 }
 
+// trees compares two folders. Only one of them is pulled, because pulling costs more than reading; what is equal to the byte is
+// passed over.
 func (d *treeDiff) trees(ctx context.Context, dir string, a, b objects.ID) error {
 	if a == b || !d.touches(dir) {
 		return ctx.Err()
 	}
-	nextOld, stopOld := streamDir(ctx, d.src, a)
-	defer stopOld()
-	nextNew, stopNew := streamDir(ctx, d.src, b)
-	defer stopNew()
-	was, err, _ := nextOld()
+	next, stop := pullDir(ctx, d.src, a)
+	defer stop()
+	old, err, more := next()
+	advance := func() { old, err, more = next() }
 	if err != nil {
 		return fmt.Errorf("%s: %w", display(dir), err)
 	}
-	is, err, _ := nextNew()
-	for err == nil && (was != nil || is != nil) {
-		switch {
-		case is == nil || was != nil && was.Name < is.Name:
-			if err = d.pair(ctx, dir, was, nil); err == nil {
-				was, err, _ = nextOld()
+	if !b.IsZero() {
+		readErr := objects.ReadDir(ctx, d.src, b, func(e *objects.Entry, raw []byte) error {
+			for ; err == nil && more && old.entry.Name < e.Name; advance() {
+				if err := d.pair(ctx, dir, old.entry, nil); err != nil {
+					return err
+				}
 			}
-		case was == nil || is.Name < was.Name:
-			if err = d.pair(ctx, dir, nil, is); err == nil {
-				is, err, _ = nextNew()
+			if err != nil {
+				return err
 			}
-		default:
-			if err = d.pair(ctx, dir, was, is); err == nil {
-				was, err, _ = nextOld()
+			if !more || old.entry.Name != e.Name {
+				return d.pair(ctx, dir, nil, e)
 			}
-			if err == nil {
-				is, err, _ = nextNew()
+			if bytes.Equal(old.raw, raw) {
+				if err := d.look(); err != nil {
+					return err
+				}
+			} else if err := d.pair(ctx, dir, old.entry, e); err != nil {
+				return err
 			}
+			advance()
+			return err
+		})
+		if readErr != nil {
+			return readErr
+		}
+	}
+	for ; err == nil && more; advance() {
+		if err := d.pair(ctx, dir, old.entry, nil); err != nil {
+			return err
 		}
 	}
 	return err
@@ -187,9 +203,17 @@ func (d *treeDiff) pair(ctx context.Context, dir string, was, is *objects.Entry)
 // member has put into one another again and again unfold to more.
 const maxVisited = 256 << 20
 
-func (d *treeDiff) bound(full string) error {
+// look counts one name.
+func (d *treeDiff) look() error {
 	if d.visited++; d.visited > maxVisited {
 		return errDiffTooLarge
+	}
+	return nil
+}
+
+func (d *treeDiff) bound(full string) error {
+	if err := d.look(); err != nil {
+		return err
 	}
 	if len(full) > objects.MaxPath || strings.Count(full, "/") >= objects.MaxDepth {
 		return fmt.Errorf("%w: folders are nested deeper than %d, or a path is longer than %d bytes", objects.ErrMalformed, objects.MaxDepth, objects.MaxPath)

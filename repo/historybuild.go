@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
-	"iter"
 	"slices"
 
 	"evault/internal/historyindex"
@@ -146,18 +145,23 @@ func (d *historyDiff) compare(was, is objects.TreeRef) error {
 	if more-fewer > maxHistoryTouches {
 		return fmt.Errorf("%w: %d entries more or less than before", objects.ErrLimit, more-fewer)
 	}
-	return d.trees("", was.ID, is.ID, 0)
+	walk := treeDiff{src: d.src, entries: d.note}
+	return walk.trees(d.ctx, "", was.ID, is.ID)
 }
 
-// note takes one changed path.
-func (d *historyDiff) note(full string, t historyTouch) error {
+// note takes one path that may have changed.
+func (d *historyDiff) note(full string, was, is *objects.Entry) error {
+	c, changed := compareEntries(full, was, is)
+	if !changed {
+		return nil
+	}
 	if len(d.found) >= d.room {
 		if d.room < maxHistoryTouches {
 			return fmt.Errorf("%w: the trees hold more than the %d entries that they say", ErrDamaged, d.room)
 		}
 		return fmt.Errorf("%w: more than %d changed paths", objects.ErrLimit, maxHistoryTouches)
 	}
-	d.found = append(d.found, foundTouch{full, t})
+	d.found = append(d.found, foundTouch{full, d.touch(full, &c, was, is)})
 	return nil
 }
 
@@ -202,85 +206,6 @@ type historyDiff struct {
 	found []foundTouch
 	room  int // for so many
 	buf   []byte
-}
-
-// rawEntry is an entry with its encoding.
-type rawEntry struct {
-	entry *objects.Entry
-	raw   []byte
-}
-
-func (d *historyDiff) trees(dir string, was, is objects.ID, depth int) error {
-	if was == is {
-		return d.ctx.Err()
-	}
-	if depth > objects.MaxDepth {
-		return fmt.Errorf("%w: %s: folders nested deeper than %d", ErrDamaged, display(dir), objects.MaxDepth)
-	}
-	next, stop := pullDir(d.ctx, d.src, was)
-	defer stop()
-	old, err, more := next()
-	advance := func() { old, err, more = next() }
-	if err != nil {
-		return err
-	}
-	if !is.IsZero() {
-		readErr := objects.ReadDir(d.ctx, d.src, is, func(e *objects.Entry, raw []byte) error {
-			for ; err == nil && more && old.entry.Name < e.Name; advance() {
-				if err := d.pair(dir, old.entry, nil, depth); err != nil {
-					return err
-				}
-			}
-			if err != nil {
-				return err
-			}
-			if !more || old.entry.Name != e.Name {
-				return d.pair(dir, nil, e, depth)
-			}
-			if string(old.raw) != string(raw) {
-				if err := d.pair(dir, old.entry, e, depth); err != nil {
-					return err
-				}
-			}
-			advance()
-			return err
-		})
-		if readErr != nil {
-			return readErr
-		}
-	}
-	for ; err == nil && more; advance() {
-		if err := d.pair(dir, old.entry, nil, depth); err != nil {
-			return err
-		}
-	}
-	return err
-}
-
-func (d *historyDiff) pair(dir string, was, is *objects.Entry, depth int) error {
-	name, oldTree, newTree := "", objects.ID{}, objects.ID{}
-	if was != nil {
-		name, oldTree = was.Name, was.Tree
-	}
-	if is != nil {
-		name, newTree = is.Name, is.Tree
-	}
-	full := name
-	if dir != "" {
-		full = dir + "/" + name
-	}
-	if len(full) > objects.MaxPath {
-		return fmt.Errorf("%w: a path of %d bytes", ErrDamaged, len(full))
-	}
-	if c, changed := compareEntries(full, was, is); changed {
-		if err := d.note(full, d.touch(full, &c, was, is)); err != nil {
-			return err
-		}
-	}
-	if oldTree == newTree {
-		return nil
-	}
-	return d.trees(full, oldTree, newTree, depth+1)
 }
 
 // touch describes a change for the index.
@@ -338,22 +263,4 @@ func (d *historyDiff) state(full string, e *objects.Entry) uint64 {
 	d.buf = b
 	sum := sha256.Sum256(b)
 	return binary.BigEndian.Uint64(sum[:]) & historyindex.DeltaMask
-}
-
-// pullDir gives the entries of a folder one after the other; zero is a folder of none. An entry is good until the next.
-func pullDir(ctx context.Context, src objects.Source, tree objects.ID) (func() (rawEntry, error, bool), func()) {
-	if tree.IsZero() {
-		return func() (rawEntry, error, bool) { return rawEntry{}, nil, false }, func() {}
-	}
-	return iter.Pull2(func(yield func(rawEntry, error) bool) {
-		err := objects.ReadDir(ctx, src, tree, func(e *objects.Entry, raw []byte) error {
-			if !yield(rawEntry{e, raw}, nil) {
-				return errStop
-			}
-			return nil
-		})
-		if err != nil && err != errStop {
-			yield(rawEntry{}, err)
-		}
-	})
 }
